@@ -1,0 +1,218 @@
+"""The worker's side of claim, lease and release: which sessions it serves, and until when."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from avatar_contracts import (
+    Ack,
+    Claim,
+    Claimed,
+    Kind,
+    Ping,
+    Pong,
+    Refused,
+    Release,
+    decode_control,
+    encode_control,
+    ids,
+)
+from avatar_contracts.control import Control
+from avatar_contracts.errors import ContractError
+from avatar_runtime import log, metrics
+from avatar_runtime.bus import Bus, BusError, Message, Subscription
+from avatar_runtime.session import Session
+
+LEASE_S = 3.0
+"""A session whose edge has not pinged for this long is freed; edges ping every 100 ms."""
+
+_held = metrics.gauge("avatar_sessions", "Sessions held by this worker", ["service"])
+_claims = metrics.counter("avatar_claims_total", "Claims answered", ["service", "outcome"])
+
+logger = log.get(__name__)
+
+
+class Worker(Protocol):
+    """What a service makes for each session; it holds all state of that session."""
+
+    async def close(self) -> None:
+        """Free everything; called once, after the session has stopped hearing events."""
+
+
+@dataclass
+class _Held:
+    session: Session
+    worker: Worker
+    until: float = field(default_factory=lambda: time.monotonic() + LEASE_S)
+
+
+class Leases:
+    """Answers claims, pings and releases for one worker; closes sessions whose edge is gone."""
+
+    def __init__(self, bus: Bus, kind: Kind, worker: str, capacity: int, make: Callable[[Session], Worker]) -> None:
+        self._bus = bus
+        self._kind = kind
+        self.worker = ids.check_worker_id(worker)
+        self._capacity = capacity
+        self._make = make
+        self._held: dict[str, _Held] = {}
+        self._lock = asyncio.Lock()
+        self._claiming: Subscription | None = None
+        self._control: list[Subscription] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self.draining = False
+
+    async def open(self) -> None:
+        """Begin to take sessions."""
+        for verb, handler in (("ping", self._on_ping), ("release", self._on_release)):
+            subject = ids.worker_subject(self._kind, self.worker, verb)
+            self._control.append(await self._bus.subscribe(subject, handler))
+        self._spawn(self._expire())
+        await self._update_queue()
+
+    async def drain(self, patience_s: float) -> None:
+        """Take no more, let the edges move their sessions away, and close what is left after `patience_s`."""
+        self.draining = True
+        await self._update_queue()
+        if self._bus.connected:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), patience_s)
+        for session_id in list(self._held):
+            await self._free(session_id, "drained")
+        for subscription in self._control:
+            await subscription.unsubscribe()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _update_queue(self) -> None:
+        """Stand in the claim queue exactly while there is room: a full worker must not swallow claims."""
+        room = not self.draining and len(self._held) < self._capacity
+        if room and self._claiming is None:
+            subject = ids.claim_subject(self._kind)
+            self._claiming = await self._bus.subscribe(subject, self._on_claim, queue=self._kind)
+            await self._bus.flush()
+        elif not room and self._claiming is not None:
+            claiming, self._claiming = self._claiming, None
+            await claiming.unsubscribe()
+        _held.labels(self._kind).set(len(self._held))
+        if self._held:
+            self._empty.clear()
+        else:
+            self._empty.set()
+
+    def _on_claim(self, message: Message) -> None:
+        self._spawn(self._answer_claim(message))
+
+    async def _answer_claim(self, message: Message) -> None:
+        try:
+            claim = decode_control(message.data)
+            if not isinstance(claim, Claim) or claim.kind != self._kind:
+                raise ContractError(f"a claim for {self._kind} was expected")
+            ids.check_session_id(claim.session)
+        except ContractError as error:
+            await self._reply(message, Refused(worker=self.worker, reason="malformed", hint=str(error)[:120]))
+            return
+        async with self._lock:
+            if self.draining or (claim.session not in self._held and len(self._held) >= self._capacity):
+                await self._reply(message, Refused(worker=self.worker, reason="full"))
+                return
+            await self._free(claim.session, "claimed again")
+            try:
+                await self._take(claim)
+            except Exception as error:
+                logger.exception("session.refused", session=claim.session)
+                await self._reply(message, Refused(worker=self.worker, reason="failed", hint=str(error)[:120]))
+                return
+        await self._reply(message, Claimed(worker=self.worker, lease_s=LEASE_S))
+
+    async def _take(self, claim: Claim) -> None:
+        session = Session(self._bus, claim.session, self._kind, claim.epoch, claim)
+        worker = self._make(session)
+        await session.start()
+        self._held[claim.session] = _Held(session, worker)
+        await self._update_queue()
+        logger.info("session.claimed", session=claim.session, epoch=claim.epoch)
+
+    async def _reply(self, message: Message, answer: Control) -> None:
+        outcome = answer.reason if isinstance(answer, Refused) else "claimed"
+        _claims.labels(self._kind, outcome).inc()
+        await self._answer(message, answer)
+
+    async def _answer(self, message: Message, answer: Control) -> None:
+        if not message.reply:
+            return
+        try:
+            await self._bus.publish(message.reply, encode_control(answer))
+        except BusError as error:
+            logger.warning("answer.unsent", error=str(error))
+
+    def _on_ping(self, message: Message) -> None:
+        ping = self._decode(message)
+        if not isinstance(ping, Ping):
+            return
+        held = self._held.get(ping.session)
+        holds = held is not None and held.session.epoch == ping.epoch
+        if held is not None and holds:
+            held.until = time.monotonic() + LEASE_S
+        stalled_s = held.session.stalled_s if held is not None else 0.0
+        self._spawn(self._answer(message, Pong(holds=holds, draining=self.draining, stalled_s=stalled_s)))
+
+    def _on_release(self, message: Message) -> None:
+        release = self._decode(message)
+        if isinstance(release, Release):
+            self._spawn(self._release(message, release))
+
+    async def _release(self, message: Message, release: Release) -> None:
+        async with self._lock:
+            held = self._held.get(release.session)
+            if held is not None and held.session.epoch == release.epoch:
+                await self._free(release.session, "released")
+        await self._answer(message, Ack())
+
+    @staticmethod
+    def _decode(message: Message) -> Control | None:
+        try:
+            return decode_control(message.data)
+        except ContractError as error:
+            logger.warning("control.malformed", error=str(error))
+            return None
+
+    async def _expire(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_S / 6)
+            now = time.monotonic()
+            for session_id, held in list(self._held.items()):
+                if not self._bus.connected:  # no ping can come: the edge may be well, and its history is worth keeping
+                    held.until = now + LEASE_S
+                elif now > held.until:
+                    async with self._lock:
+                        await self._free(session_id, "expired")
+
+    async def _free(self, session_id: str, reason: str) -> None:
+        held = self._held.pop(session_id, None)
+        if held is None:
+            return
+        try:
+            await held.session.close()
+            await held.worker.close()
+        except Exception:
+            logger.exception("session.close_failed", session=session_id)
+        logger.info("session.freed", session=session_id, reason=reason)
+        await self._update_queue()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("lease.task_failed", exc_info=task.exception())
