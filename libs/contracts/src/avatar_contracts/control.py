@@ -114,5 +114,5 @@ def decode_control(data: bytes) -> Control:
         raise MalformedEvent("control", f"{len(data)} bytes is above the cap of {MAX_CONTROL_BYTES}")
     try:
         return _decoder.decode(data)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise MalformedEvent("control", str(error)) from error

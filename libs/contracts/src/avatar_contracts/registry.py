@@ -17,8 +17,8 @@ from avatar_contracts.tts import TtsChunk, TtsDone
 from avatar_contracts.turn import TurnCancel, TurnDraft, TurnText, TurnTyped
 from avatar_contracts.video import VideoAck, VideoFrame, VideoKeyframe
 
-TEXT_CAP = 12 * 1024
-"""8 kB of text and what surrounds it."""
+TEXT_CAP = 36 * 1024
+"""8,000 characters of any script, 4 bytes each at most, and what surrounds them."""
 AUDIO_CAP = 64 * 1024
 FRAME_CAP = 512 * 1024
 

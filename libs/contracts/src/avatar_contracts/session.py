@@ -9,6 +9,7 @@ import msgspec
 from avatar_contracts.base import Count, Event, Kind, Label, Language
 
 VideoCodec = Literal["h264", "jpeg"]
+"""How frames are encoded: H.264 access units (Annex B), or JPEG pictures."""
 
 
 class VideoFormat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
