@@ -1,0 +1,1 @@
+"""Voice: text in, speech with mouth shapes and word times out."""

@@ -1,0 +1,1 @@
+"""Voices: one module per engine, each with `create(settings)`."""

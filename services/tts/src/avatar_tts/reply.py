@@ -1,0 +1,82 @@
+"""What is known of the reply being spoken: its sentences, its clock, how far it has been played."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from avatar_contracts import LlmDone, LlmSentence, PlaybackProgress
+
+_STARVING_S = 1.0
+"""Less than this between the playhead and the last sample made: go on, whatever the count of sentences."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A sentence that was asked for: when, and in which trace."""
+
+    sentence: LlmSentence
+    at: float
+    trace: dict[str, str]
+
+
+@dataclass
+class Reply:
+    """One reply. Pure: events in, the next thing to do out."""
+
+    turn: int
+    number: int
+    clock: int = 0
+    """Samples made so far, pauses included."""
+    next: int = 0
+    """The sentence to be spoken next."""
+    pause_s: float = 0.0
+    """Silence due before the next sentence."""
+    done: bool = False
+    _asked: dict[int, Asked] = field(default_factory=dict)
+    _total: int | None = None
+    _playing: int = -1
+    _played_s: float = 0.0
+
+    def ask(self, asked: Asked) -> None:
+        """A sentence came; one that was already spoken or asked for changes nothing."""
+        number = asked.sentence.sentence
+        if number >= self.next:
+            self._asked.setdefault(number, asked)
+
+    def on_done(self, event: LlmDone) -> None:
+        """All sentences have been sent."""
+        self._total = event.sentences
+
+    def on_progress(self, event: PlaybackProgress) -> None:
+        """The reply was played up to here."""
+        self._playing = max(self._playing, event.sentence)
+        self._played_s = max(self._played_s, event.played / event.rate)
+
+    def due(self, rate: int, ahead: int) -> Asked | None:
+        """The sentence to speak now, at most `ahead` beyond the one being played."""
+        starving = self._playing >= 0 and self.clock / rate - self._played_s < _STARVING_S
+        if self.next > self._playing + ahead and not starving:
+            return None
+        return self._asked.get(self.next)
+
+    def spoken(self, pause_s: float) -> None:
+        """The next sentence is over, whether it could be spoken or not."""
+        self._asked.pop(self.next, None)
+        self.next += 1
+        self.pause_s = pause_s if self.clock else 0.0
+
+    def skip_lost(self) -> int:
+        """Go on with what has come; the answer is how many sentences that leaves out."""
+        after = min(self._asked, default=self._total or 0)
+        lost, self.next = after - self.next, after
+        return lost
+
+    @property
+    def complete(self) -> bool:
+        """Every sentence there will be is over."""
+        return self._total is not None and self.next >= self._total
+
+    @property
+    def waits_for_lost(self) -> bool:
+        """The next sentence should have come by now: later ones, or the end, have."""
+        return self.next not in self._asked and (bool(self._asked) or (self._total or 0) > self.next)

@@ -1,0 +1,279 @@
+"""One session's voice: sentences of the current reply in, chunks of its sound out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+
+from avatar_contracts import (
+    LlmDone,
+    LlmSentence,
+    PlaybackProgress,
+    ReplyCancelled,
+    TtsChunk,
+    TtsDone,
+    TurnCancel,
+    Word,
+)
+from avatar_runtime import log, metrics, semconv, telemetry
+from avatar_runtime.session import Session
+from avatar_tts.engines.base import TtsEngine, Voice
+from avatar_tts.errors import LanguageUnknown, TextTooLong, TtsError
+from avatar_tts.normalise import Normalised, normalise
+from avatar_tts.phrase import Cut, Phrase, pause_s
+from avatar_tts.reply import Asked, Reply
+from avatar_tts.settings import TtsSettings
+
+MAX_SENTENCE_CHARS = 2_000
+"""Two minutes of speech: more than that is no sentence but a fault."""
+LOST_SENTENCE_S = 1.0
+
+_sentences = metrics.counter("avatar_tts_sentences_total", "Sentences taken", ["engine", "outcome"])
+_first_chunk = metrics.histogram(
+    "avatar_tts_first_chunk_seconds",
+    "From a reply's first sentence to its first sound",
+    ["engine"],
+    buckets=metrics.CHUNK_S,
+)
+_audio = metrics.counter("avatar_tts_audio_seconds_total", "Seconds of speech published", ["engine"])
+
+logger = log.get(__name__)
+
+
+class Speaker:
+    """Speaks the newest reply of a session and nothing else.
+
+    A newer reply, a cancelled reply or turn, or a playback that stopped ends the reply at once: nothing more of it is
+    published and the engine stops its work.
+    """
+
+    def __init__(self, session: Session, engine: TtsEngine, settings: TtsSettings) -> None:
+        self._session = session
+        self._engine = engine
+        self._settings = settings
+        self._voice: Voice | None = None
+        self._reply: Reply | None = None
+        self._dead_reply = 0
+        self._dead_turn = -1
+        self._wake = asyncio.Event()
+        self._foreign: set[str] = set()
+        session.on(LlmSentence, self.on_sentence)
+        session.on(LlmDone, self.on_done)
+        session.on(ReplyCancelled, self.on_cancelled)
+        session.on(TurnCancel, self.on_turn_cancel)
+        session.on(PlaybackProgress, self.on_progress)
+        session.spawn(self._run(), "speak")
+
+    async def close(self) -> None:
+        """The lease has ended: give the voice back."""
+        self._reply = None
+        if self._voice is not None:
+            self._voice.close()
+
+    # --- what comes in: only notes it and wakes the task ---------------------------------------------------------
+
+    async def on_sentence(self, event: LlmSentence) -> None:
+        """A sentence to speak."""
+        if not self._is_current(event.turn, event.reply):
+            return
+        if self._reply is None or event.reply > self._reply.number:
+            self._drop()
+            if event.sentence > 0:
+                await self._refuse(event)
+                return
+            self._reply = Reply(event.turn, event.reply)
+        trace: dict[str, str] = {}
+        telemetry.inject(trace)
+        self._reply.ask(Asked(event, time.perf_counter(), trace))
+        self._wake.set()
+
+    async def on_done(self, event: LlmDone) -> None:
+        """The reply has all its sentences."""
+        if not self._is_current(event.turn, event.reply):
+            return
+        if self._reply is None or event.reply > self._reply.number:
+            self._drop()
+            self._reply = Reply(event.turn, event.reply)
+        self._reply.on_done(event)
+        self._wake.set()
+
+    async def on_cancelled(self, event: ReplyCancelled) -> None:
+        """The mind took the reply back."""
+        self._end(event.reply)
+
+    async def on_turn_cancel(self, event: TurnCancel) -> None:
+        """Nothing that answers this turn may be heard any more."""
+        self._dead_turn = max(self._dead_turn, event.turn)
+        if self._reply is not None and self._reply.turn <= self._dead_turn:
+            self._end(self._reply.number)
+
+    async def on_progress(self, event: PlaybackProgress) -> None:
+        """The edge tells how far it has played."""
+        if event.state == "stopped":
+            self._end(event.reply)
+        elif self._reply is not None and event.reply == self._reply.number:
+            self._reply.on_progress(event)
+            self._wake.set()
+
+    def _is_current(self, turn: int, reply: int) -> bool:
+        newest = self._reply.number if self._reply is not None else 0
+        return turn > self._dead_turn and reply > self._dead_reply and reply >= newest
+
+    def _end(self, reply: int) -> None:
+        self._dead_reply = max(self._dead_reply, reply)
+        if self._reply is not None and self._reply.number <= reply:
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._reply is not None and not self._reply.done and self._voice is not None:
+            self._voice.cancel()
+        self._reply = None
+        self._wake.set()
+
+    async def _refuse(self, event: LlmSentence) -> None:
+        """The reply's beginning went to a worker before this one: it cannot be joined in the middle."""
+        self._dead_reply = event.reply
+        await self._session.report(
+            "tts.reply_lost",
+            "the beginning of this reply was lost with another worker; the rest is not spoken",
+            turn=event.turn,
+            reply=event.reply,
+        )
+        await self._session.publish(TtsDone(turn=event.turn, reply=event.reply, samples=0))
+
+    # --- speaking ------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        voice = await self._open()
+        while True:
+            reply = self._reply
+            if reply is not None and not reply.done:
+                asked = reply.due(voice.rate, self._settings.sentences_ahead)
+                if asked is not None:
+                    await self._speak(voice, reply, asked)
+                    continue
+                if reply.complete:
+                    reply.done = True
+                    await self._session.publish(TtsDone(turn=reply.turn, reply=reply.number, samples=reply.clock))
+                    continue
+            await self._sleep(reply)
+
+    async def _sleep(self, reply: Reply | None) -> None:
+        """Until something comes; a sentence that should be here and is not is given up after a while."""
+        waiting = reply is not None and not reply.done and reply.waits_for_lost
+        try:
+            async with asyncio.timeout(LOST_SENTENCE_S if waiting else None):
+                await self._wake.wait()
+        except TimeoutError:
+            if reply is not None and reply is self._reply and reply.waits_for_lost:
+                lost = reply.skip_lost()
+                await self._fail(reply, "tts.sentence_lost", f"{lost} sentence(s) of the reply never came")
+        self._wake.clear()
+
+    async def _open(self) -> Voice:
+        name = self._session.claim.config.voice
+        try:
+            self._voice = await self._engine.open(name)
+        except TtsError as error:
+            await self._session.report(error.code, f"{error}; the default voice speaks instead", error.hint)
+            self._voice = await self._engine.open("")
+        return self._voice
+
+    async def _speak(self, voice: Voice, reply: Reply, asked: Asked) -> None:
+        """Speak one sentence; whatever happens to it, the reply goes on after it."""
+        event, outcome = asked.sentence, "spoken"
+        with (
+            telemetry.attached(telemetry.extract(asked.trace)),
+            telemetry.span(semconv.TTS_SENTENCE) as span,
+            self._session.busy(),
+        ):
+            try:
+                outcome = await self._utter(voice, reply, asked)
+            except TtsError as error:
+                outcome = "failed"
+                await self._fail(reply, error.code, f"sentence {event.sentence} was not spoken: {error}", error.hint)
+            except Exception as error:
+                outcome = "failed"
+                logger.exception("tts.sentence_failed", engine=self._engine.info.name)
+                await self._fail(reply, TtsError.code, f"sentence {event.sentence} was not spoken: {error!r}")
+            span.set_attributes(
+                {semconv.REPLY: reply.number, semconv.SENTENCE: event.sentence, semconv.OUTCOME: outcome}
+            )
+        _sentences.labels(self._engine.info.name, outcome).inc()
+        reply.spoken(pause_s(event.text))
+
+    async def _utter(self, voice: Voice, reply: Reply, asked: Asked) -> str:
+        event = asked.sentence
+        if len(event.text) > MAX_SENTENCE_CHARS:
+            raise TextTooLong(f"its {len(event.text)} characters are more than the {MAX_SENTENCE_CHARS} of a sentence")
+        language = await self._language(voice, reply, event.language)
+        text = normalise(event.text, language)
+        if not text.spoken:
+            return "empty"
+        phrase = Phrase(
+            rate=voice.rate,
+            gain=voice.gain(language),
+            start=reply.clock,
+            pause=round(reply.pause_s * voice.rate),
+            first=self._settings.first_chunk_ms * voice.rate // 1000,
+            size=self._settings.chunk_ms * voice.rate // 1000,
+        )
+        failure: TtsError | None = None
+        with contextlib.ExitStack() as until_first:
+            if event.sentence == 0:
+                until_first.enter_context(telemetry.span(semconv.TTS_FIRST_CHUNK))
+            async with contextlib.aclosing(voice.stream(text.spoken, language)) as stream:
+                try:
+                    async for speech in stream:
+                        for cut in phrase.push(speech):
+                            if not await self._publish(voice, reply, asked, cut, text):
+                                return "cancelled"
+                            until_first.close()
+                except TtsError as error:
+                    failure = error
+            # Also when the engine failed: what is held of the sentence ends it with a fade, not a click.
+            for cut in phrase.finish():
+                if not await self._publish(voice, reply, asked, cut, text):
+                    return "cancelled"
+        if failure is not None:
+            raise failure
+        return "spoken" if reply is self._reply else "cancelled"
+
+    async def _publish(self, voice: Voice, reply: Reply, asked: Asked, cut: Cut, text: Normalised) -> bool:
+        """Send one chunk; False when the reply has ended meanwhile and nothing more of it may go out."""
+        if reply is not self._reply:
+            return False
+        if reply.clock == 0:
+            metrics.observe(_first_chunk.labels(self._engine.info.name), time.perf_counter() - asked.at)
+        samples = len(cut.pcm) // 2
+        reply.clock = cut.start + samples
+        _audio.labels(self._engine.info.name).inc(samples / voice.rate)
+        await self._session.publish(
+            TtsChunk(
+                turn=reply.turn,
+                reply=reply.number,
+                sentence=asked.sentence.sentence,
+                rate=voice.rate,
+                start=cut.start,
+                pcm=cut.pcm,
+                visemes=cut.visemes,
+                words=tuple(Word(word.start, word.end, text.covered(word.chars)) for word in cut.words),
+                last=cut.last,
+            )
+        )
+        return True
+
+    async def _language(self, voice: Voice, reply: Reply, wanted: str) -> str:
+        """The language to speak: the one asked for, or the fallback, of which the user is told once."""
+        if wanted in voice.languages:
+            return wanted
+        fallback = self._settings.fallback_language
+        if wanted not in self._foreign:
+            self._foreign.add(wanted)
+            message = f"the voice does not speak {wanted!r}; {fallback!r} is spoken instead"
+            await self._fail(reply, LanguageUnknown.code, message, LanguageUnknown.hint)
+        return fallback
+
+    async def _fail(self, reply: Reply, code: str, message: str, hint: str = "") -> None:
+        await self._session.report(code, message, hint, turn=reply.turn, reply=reply.number)
