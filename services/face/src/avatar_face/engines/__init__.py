@@ -1,0 +1,1 @@
+"""Face engines, one file each; `base` holds their protocol."""

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from avatar_face.credit import Credit
+
+
+def test_four_frames_may_be_under_way():
+    credit = Credit(0.0)
+    for _ in range(4):
+        assert credit.allows(0.0)
+        credit.sent(0.0)
+    assert not credit.allows(0.04)
+    credit.acked(2, 0.05)
+    assert credit.allows(0.05)
+    assert credit.unacked == 2
+
+
+def test_without_an_acknowledgement_for_a_second_four_frames_a_second_trickle():
+    credit = Credit(0.0)
+    for _ in range(4):
+        credit.sent(0.0)
+    sent = []
+    for tick in range(300):
+        now = tick / 100
+        if credit.allows(now):
+            credit.sent(now)
+            sent.append(now)
+    assert sent[0] >= 1.0
+    assert len(sent) == 8
+    credit.acked(12, 3.0)
+    assert credit.allows(3.0)
+
+
+def test_old_and_impossible_acknowledgements_change_nothing():
+    credit = Credit(0.0)
+    for _ in range(3):
+        credit.sent(0.0)
+    credit.acked(2, 0.1)
+    credit.acked(1, 0.2)
+    credit.acked(99, 0.3)
+    assert credit.unacked == 1
+
+
+def test_a_frame_that_was_never_published_gives_its_credit_back():
+    credit = Credit(0.0)
+    for _ in range(4):
+        credit.sent(0.0)
+    credit.withdrawn()
+    assert credit.allows(0.0)
