@@ -1,0 +1,242 @@
+"""A session's ears on the bus: frames and typed lines in, turns out."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+from avatar_asr.ears import Ears
+from avatar_asr.engines.moonshine import Moonshine
+from avatar_asr.listener import Listener
+from avatar_asr.settings import AsrSettings
+from avatar_contracts import (
+    AsrPartial,
+    Claim,
+    ErrorRaised,
+    MicFrame,
+    SessionConfig,
+    SpeechStarted,
+    SpeechStopped,
+    TurnText,
+    TurnTyped,
+)
+from avatar_runtime.settings import SettingsError, load
+from avatar_runtime.testing.sessions import serving
+
+S = 16_000
+
+
+def claim(**changes):
+    return Claim(session="asrtest1", kind="asr", epoch=1, **changes)
+
+
+def listening(ears, settings=None, **changes):
+    return serving("asr", lambda session: Listener(session, ears, settings or AsrSettings()), claim(**changes))
+
+
+async def speak(peer, sound, start=0, *, pace=4.0):
+    """Feed `sound` at `pace` times real time, as the edge would."""
+    pcm = (np.clip(sound, -1, 1) * 32_767).astype("<i2")
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for at in range(0, len(pcm) - 319, 320):
+        await peer.publish(MicFrame(rate=S, start=start + at, pcm=pcm[at : at + 320].tobytes()))
+        await asyncio.sleep(began + (at + 320) / S / pace - loop.time())
+    return start + len(pcm) // 320 * 320
+
+
+@pytest.fixture(scope="module")
+def line(beckett):
+    """Half a second of quiet, "Ever tried.", two seconds of quiet."""
+    return np.concatenate([np.zeros(S // 2), beckett[: int(1.3 * S)], np.zeros(2 * S)]).astype(np.float32)
+
+
+async def test_speech_becomes_a_turn(ears, line):
+    async with listening(ears, turn=7) as (_, peer):
+        await speak(peer, line)
+        turn = await peer.wait_for(TurnText)
+        assert turn.turn == 8
+        assert "tried" in turn.text.lower()
+        assert turn.language == "en"
+        assert turn.end_reason in ("smart_turn", "silence")
+        assert turn.decode_ms > 0
+        assert 0.5 * S < turn.speech_start < S
+        assert 1.5 * S < turn.speech_end < 2 * S
+        started, stopped = await peer.wait_for(SpeechStarted), await peer.wait_for(SpeechStopped)
+        assert (started.turn, started.at) == (8, turn.speech_start)
+        assert (stopped.turn, stopped.at, stopped.discarded) == (8, turn.speech_end, False)
+        kinds = [type(e) for e in peer.events if isinstance(e, SpeechStarted | SpeechStopped | TurnText)]
+        assert kinds == [SpeechStarted, SpeechStopped, TurnText]
+
+
+async def test_partials_grow_while_the_person_speaks(ears, two_cities):
+    async with listening(ears) as (_, peer):
+        await speak(peer, two_cities[int(32.6 * S) : int(38 * S)], pace=2.0)
+        partials = list(peer.heard(AsrPartial))
+        assert len(partials) >= 2
+        assert [event.seq for event in partials] == sorted({event.seq for event in partials})
+        assert len(partials[-1].text) > len(partials[0].text)
+
+
+async def test_bad_frames_are_reported_once_and_the_next_turn_is_heard(ears, line):
+    async with listening(ears) as (_, peer):
+        for k in range(20):
+            await peer.publish(MicFrame(rate=48_000, start=k * 320, pcm=bytes(640)))
+            await peer.publish(MicFrame(rate=S, start=k * 320, pcm=bytes(641)))
+            await peer.publish(MicFrame(rate=S, start=k * 320, pcm=b""))
+        await peer.wait_for(ErrorRaised, count=2)
+        await speak(peer, line)
+        await peer.wait_for(TurnText)
+        assert sorted(error.code for error in peer.heard(ErrorRaised)) == ["mic.length", "mic.rate"]
+        assert all(error.hint for error in peer.heard(ErrorRaised))
+
+
+async def test_a_typed_line_is_a_turn_in_its_own_language(ears):
+    async with listening(ears, turn=3) as (_, peer):
+        await peer.session.command(TurnTyped(client_id="a", text="  Котра   година?\n"))
+        await peer.session.command(TurnTyped(client_id="b", text="What time is it?"))
+        await peer.session.command(TurnTyped(client_id="c", text="Hallo", language="de"))
+        await peer.wait_for(TurnText, count=3)
+        assert [(t.turn, t.text, t.language, t.end_reason) for t in peer.heard(TurnText)] == [
+            (4, "Котра година?", "uk", "typed"),
+            (5, "What time is it?", "en", "typed"),
+            (6, "Hallo", "de", "typed"),
+        ]
+
+
+async def test_a_typed_line_sent_again_is_one_turn(ears):
+    async with listening(ears) as (_, peer):
+        for _ in range(3):
+            await peer.publish(TurnTyped(client_id="same", text="hello"))
+        await peer.publish(TurnTyped(client_id="other", text="bye"))
+        await peer.wait_for(TurnText, count=2)
+        assert [turn.text for turn in peer.heard(TurnText)] == ["hello", "bye"]
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "\x00\x1b", "\u200b"])
+async def test_an_empty_typed_line_is_an_error_and_no_turn(ears, text):
+    async with listening(ears) as (_, peer):
+        await peer.publish(TurnTyped(client_id="a", text=text))
+        error = await peer.wait_for(ErrorRaised)
+        assert error.code == "turn.empty"
+        await peer.publish(TurnTyped(client_id="b", text="👍"))
+        assert (await peer.wait_for(TurnText)).text == "👍"
+        assert len(peer.heard(TurnText)) == 1
+
+
+async def test_a_typed_line_above_8_kb_is_cut_and_said_so(ears):
+    async with listening(ears) as (_, peer):
+        await peer.publish(TurnTyped(client_id="a", text="слово " * 900))
+        turn = await peer.wait_for(TurnText)
+        assert len(turn.text.encode()) <= 8_000
+        assert (await peer.wait_for(ErrorRaised)).code == "turn.too_long"
+
+
+async def test_the_session_language_counts_where_letters_do_not(ears):
+    async with listening(ears, config=SessionConfig(language="uk")) as (_, peer):
+        await peer.publish(TurnTyped(client_id="a", text="12 + 30"))
+        assert (await peer.wait_for(TurnText)).language == "uk"
+
+
+async def test_speech_in_a_language_the_engine_does_not_know_is_said_once(ears, line):
+    async with listening(ears, config=SessionConfig(language="uk")) as (_, peer):
+        at = await speak(peer, line)
+        await speak(peer, line, at)
+        await peer.wait_for(TurnText, count=2)
+        (error,) = peer.heard(ErrorRaised)
+        assert error.code == "asr.language"
+        assert "uk" in error.message
+
+
+class Broken(Moonshine):
+    """An engine whose decoder raises while `broken`."""
+
+    broken = True
+
+    def open(self):
+        decoder = super().open()
+        decode = decoder.decode
+
+        def failing(samples, *, careful=False):
+            if self.broken:
+                raise RuntimeError("out of memory")
+            return decode(samples, careful=careful)
+
+        decoder.decode = failing
+        return decoder
+
+
+async def test_an_engine_that_fails_is_reported_once_and_the_session_lives_on(line):
+    broken = Ears(Broken())
+    broken.engine.broken = False
+    broken.load()
+    broken.engine.broken = True
+    async with listening(broken) as (_, peer):
+        at = await speak(peer, line)
+        stopped = await peer.wait_for(SpeechStopped)
+        assert stopped.discarded
+        assert [error.code for error in peer.heard(ErrorRaised)] == ["asr.decode"]
+        broken.engine.broken = False
+        await speak(peer, line, at)
+        assert (await peer.wait_for(TurnText)).turn == 2
+        assert len(peer.heard(ErrorRaised)) == 1
+
+
+async def test_a_detector_that_fails_once_costs_the_open_speech_and_not_the_session(ears, line, monkeypatch):
+    async with listening(ears) as (_, peer):
+        at = await speak(peer, line[: int(1.2 * S)])
+        await peer.wait_for(SpeechStarted)
+        with monkeypatch.context() as patch:
+            patch.setattr("avatar_asr.vad.Vad.probability", lambda *_: 1 / 0)
+            at = await speak(peer, line[int(1.2 * S) : int(1.4 * S)], at)
+            await peer.wait_for(SpeechStopped, where=lambda stopped: stopped.discarded)
+        await speak(peer, line, at)
+        turn = await peer.wait_for(TurnText)
+        assert turn.turn > 1
+        assert "tried" in turn.text.lower()
+        assert [error.code for error in peer.heard(ErrorRaised)] == ["asr.hear"]
+
+
+async def test_two_sessions_at_once_hear_their_own_words(ears, beckett, two_cities):
+    def sound(recording, start, end):
+        return np.concatenate([np.zeros(S // 2), recording[int(start * S) : int(end * S)], np.zeros(2 * S)])
+
+    async def one(session, words):
+        own = Claim(session=session, kind="asr", epoch=1)
+        async with serving("asr", lambda s: Listener(s, ears, AsrSettings()), own) as (_, peer):
+            await speak(peer, words, pace=2.0)
+            return (await peer.wait_for(TurnText)).text
+
+    first, second = await asyncio.gather(
+        one("session01", sound(beckett, 0, 1.3)), one("session02", sound(two_cities, 4.85, 6.4))
+    )
+    assert "tried" in first.lower()
+    assert "wisdom" in second.lower()
+
+
+async def test_a_closed_session_leaves_no_thread(ears, line):
+    before = {thread.name for thread in threading.enumerate()}
+    async with listening(ears) as (_, peer):
+        await speak(peer, line[: 2 * S])
+    for _ in range(50):
+        left = {t.name for t in threading.enumerate() if t.name.startswith("asr-")} - before
+        if not left:
+            break
+        await asyncio.sleep(0.02)
+    assert not left
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--silence_cap_s", "0.2", "--min_silence_s", "0.5"], "must not fall"),
+        (["--end_threshold", "2"], "end_threshold"),
+        (["--silence-capp-s", "1"], "unknown flag"),
+    ],
+)
+def test_wrong_settings_are_refused(flags, message):
+    with pytest.raises(SettingsError, match=message):
+        load("asr", AsrSettings, argv=flags, environ={}, path=None)
