@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 Kind: TypeAlias = Literal["asr", "llm", "tts", "face", "edge"]
-"""The five services. Every event has exactly one kind that may publish it (`registry.Spec.owner`)."""
+"""The five services. Which of them may publish an event, the registry says: one, but for ``error.raised``."""
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 """A number that never runs backwards: turns, replies, sentences, samples."""

@@ -101,7 +101,10 @@ class Bus(Protocol):
         """Send and wait for one answer. Raises `NoResponders`, `RequestTimeout`, `BusDisconnected`, `PublishDenied`."""
 
     async def flush(self) -> None:
-        """Return when the server has handled everything sent so far, subscriptions included."""
+        """Return when the server has handled everything sent so far, subscriptions included; at once while away.
+
+        Raises `BusDisconnected` when the connection breaks meanwhile.
+        """
 
     async def announce(self, name: str, metadata: Mapping[str, str]) -> None:
         """Register as a discoverable service instance."""

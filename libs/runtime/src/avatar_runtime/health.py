@@ -10,8 +10,11 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -27,26 +30,31 @@ ALIVE_S = 2.0
 """A heartbeat older than this means the event loop is stuck."""
 
 
-class HealthServer:
-    """The health endpoints of a service.
+class Health:
+    """The health endpoints of a service; use it as an async context manager around its work.
 
     Attributes:
-        port: The port it listens on, once started.
-        ready: What /readyz says.
+        port: The port it listens on, once the context is entered.
     """
 
     def __init__(
-        self, port: int = 0, *, alive_s: float = ALIVE_S, registry: CollectorRegistry = metrics.REGISTRY
+        self,
+        port: int = 0,
+        *,
+        needs: Iterable[str] = (),
+        alive_s: float = ALIVE_S,
+        registry: CollectorRegistry = metrics.REGISTRY,
     ) -> None:
-        """Nothing listens yet.
+        """Nothing listens until the context is entered; that raises `SettingsError` when the port is taken.
 
         Args:
             port: 0 takes any free port.
+            needs: What must be marked there before /readyz says 200.
             alive_s: Oldest heartbeat of the event loop that /healthz calls alive.
             registry: What /metrics shows.
         """
         self.port = port
-        self.ready = False
+        self._needs = dict.fromkeys(needs, False)
         self._alive_s = alive_s
         self._registry = registry
         self._beat = time.monotonic()
@@ -58,28 +66,9 @@ class HealthServer:
         """Where it listens."""
         return f"http://{HOST}:{self.port}"
 
-    def start(self) -> None:
-        """Listen, and watch over the running event loop; raises `SettingsError` when the port is taken."""
-        try:
-            self._server = _Server((HOST, self.port), self)
-        except OSError as error:
-            raise SettingsError(
-                f"health_port {self.port} on {HOST} cannot be used: {error.strerror}; free it, or set health_port = 0"
-            ) from error
-        self.port = self._server.server_address[1]
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="health", daemon=True
-        ).start()
-        self._heart = asyncio.create_task(self._keep_beating(), name="heartbeat")
-
-    def stop(self) -> None:
-        """Stop listening; takes up to 20 ms. Does nothing unless started."""
-        if self._heart is not None:
-            self._heart.cancel()
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+    def mark(self, need: str, *, there: bool) -> None:
+        """Say whether a need is met, such as ``bus``; a name not seen before becomes a need."""
+        self._needs[need] = there
 
     def answer(self, path: str, accept: str) -> tuple[HTTPStatus, str, bytes]:
         """Status, content type and body for a GET of `path`; called from the server's threads."""
@@ -91,8 +80,35 @@ class HealthServer:
         if path == "/healthz":
             return _json(alive, {"loop_age_s": round(age_s, 3)})
         if path == "/readyz":
-            return _json(self.ready and alive, {"ready": self.ready, "alive": alive})
+            missing = [name for name, there in list(self._needs.items()) if not there]
+            if not alive:
+                missing.append("event loop")
+            return _json(not missing, {"missing": missing})
         return HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"try /healthz, /readyz or /metrics\n"
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._server = _Server((HOST, self.port), self)
+        except OSError as error:
+            raise SettingsError(
+                f"health_port {self.port} on {HOST} cannot be used: {error.strerror}; free it, or set health_port = 0"
+            ) from error
+        self.port = self._server.server_address[1]
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="health", daemon=True
+        ).start()
+        self._heart = asyncio.create_task(self._keep_beating(), name="heartbeat")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if self._heart is not None:
+            self._heart.cancel()
+        if self._server is not None:
+            await asyncio.to_thread(self._server.shutdown)
+            self._server.server_close()
+            self._server = None
 
     async def _keep_beating(self) -> None:
         while True:
@@ -110,7 +126,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, address: tuple[str, int], health: HealthServer) -> None:
+    def __init__(self, address: tuple[str, int], health: Health) -> None:
         self.health = health
         super().__init__(address, _Handler)
 

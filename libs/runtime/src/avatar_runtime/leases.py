@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -48,7 +47,7 @@ class Worker(Protocol):
 class _Held:
     session: Session
     worker: Worker
-    until: float = field(default_factory=lambda: time.monotonic() + LEASE_S)
+    until: float = field(default_factory=lambda: asyncio.get_running_loop().time() + LEASE_S)
 
 
 class Leases:
@@ -123,6 +122,13 @@ class Leases:
             if self.draining or (claim.session not in self._held and len(self._held) >= self._capacity):
                 await self._reply(message, Refused(worker=self.worker, reason="full"))
                 return
+            held = self._held.get(claim.session)
+            if held is not None and claim.epoch < held.session.epoch:  # it was overtaken by the edge's next claim
+                await self._reply(message, Refused(worker=self.worker, reason="stale"))
+                return
+            if held is not None and claim.epoch == held.session.epoch:  # sent twice; the first one stands
+                await self._reply(message, Claimed(worker=self.worker, lease_s=LEASE_S))
+                return
             await self._free(claim.session, "claimed again")
             try:
                 await self._take(claim)
@@ -134,8 +140,13 @@ class Leases:
 
     async def _take(self, claim: Claim) -> None:
         session = Session(self._bus, claim.session, self._kind, claim.epoch, claim)
-        worker = self._make(session)
-        await session.start()
+        worker: Worker | None = None
+        try:
+            worker = self._make(session)
+            await session.start()
+        except Exception:
+            await self._end(session, worker)
+            raise
         self._held[claim.session] = _Held(session, worker)
         await self._update_queue()
         logger.info("session.claimed", session=claim.session, epoch=claim.epoch)
@@ -160,7 +171,7 @@ class Leases:
         held = self._held.get(ping.session)
         holds = held is not None and held.session.epoch == ping.epoch
         if held is not None and holds:
-            held.until = time.monotonic() + LEASE_S
+            held.until = asyncio.get_running_loop().time() + LEASE_S
         stalled_s = held.session.stalled_s if held is not None else 0.0
         self._spawn(self._answer(message, Pong(holds=holds, draining=self.draining, stalled_s=stalled_s)))
 
@@ -187,7 +198,7 @@ class Leases:
     async def _expire(self) -> None:
         while True:
             await asyncio.sleep(LEASE_S / 6)
-            now = time.monotonic()
+            now = asyncio.get_running_loop().time()
             for session_id, held in list(self._held.items()):
                 if not self._bus.connected:  # no ping can come: the edge may be well, and its history is worth keeping
                     held.until = now + LEASE_S
@@ -199,13 +210,18 @@ class Leases:
         held = self._held.pop(session_id, None)
         if held is None:
             return
-        try:
-            await held.session.close()
-            await held.worker.close()
-        except Exception:
-            logger.exception("session.close_failed", session=session_id)
+        await self._end(held.session, held.worker)
         logger.info("session.freed", session=session_id, reason=reason)
         await self._update_queue()
+
+    @staticmethod
+    async def _end(session: Session, worker: Worker | None) -> None:
+        for end in (session, worker):
+            try:
+                if end is not None:
+                    await end.close()
+            except Exception:
+                logger.exception("session.close_failed", session=session.id)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

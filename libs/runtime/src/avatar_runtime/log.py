@@ -105,3 +105,7 @@ class _Forward(logging.Handler):
             message = str(record.msg)
         level = min(record.levelno // 10 * 10, logging.CRITICAL)  # structlog knows no levels in between
         get(record.name).log(level, "library.message", message=message, exc_info=record.exc_info or None)
+
+
+# Until `configure`, too, the log goes to stderr: stdout belongs to a command's results.
+structlog.configure(logger_factory=_Output)

@@ -120,4 +120,5 @@ class MemoryBus:
 
     async def close(self) -> None:
         """See `Bus.close`."""
+        self._connected = False
         self.subscriptions.clear()

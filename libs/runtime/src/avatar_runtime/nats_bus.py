@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import nats.errors
+import nkeys
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -21,6 +23,14 @@ from avatar_runtime.settings import BusSettings
 
 MINIMUM_SERVER = (2, 11)
 """Older servers let one frozen subscriber delay the others by seconds."""
+RECONNECT_WAIT_S = 0.25
+CLOGGED_BYTES = 1024 * 1024
+"""More than this unsent means the connection takes nothing: two of the largest frames."""
+PROBE_EVERY_S = 1.0
+DEAD_AFTER_S = 4.0
+"""A connection on which a ping is not answered for this long is dead, though nobody has closed it."""
+FLUSH_S = 2.0
+CLOSE_S = 1.0
 _DENIED = re.compile(r'permissions violation for publish to "([^"]+)"', re.IGNORECASE)
 
 logger = log.get(__name__)
@@ -44,12 +54,22 @@ class _Subscribed:
 
     async def unsubscribe(self) -> None:
         self.bus.forget(self)
-        if self.running is not None and self.bus.connected:
-            await self.running.unsubscribe()
+        running, self.running = self.running, None
+        if running is not None:
+            # While away this only makes the client forget it. A client that has closed hears nothing any more anyway.
+            with contextlib.suppress(nats.errors.Error):
+                await running.unsubscribe()
 
 
 def _read_seed(path: str) -> str:
-    return Path(path).read_text(encoding="utf-8").strip()
+    try:
+        seed = Path(path).read_text(encoding="ascii").strip()
+        nkeys.from_seed(bytearray(seed, "ascii")).wipe()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BusError(f"bus.nkey_seed_file {path} cannot be read: {error}") from error
+    except Exception as error:  # nkeys raises many kinds for a string that is no seed
+        raise BusError(f"bus.nkey_seed_file {path} does not hold the seed of an nkey user") from error
+    return seed
 
 
 class NatsBus:
@@ -63,8 +83,11 @@ class NatsBus:
         self._state_callbacks: list[Callable[[bool], None]] = []
         self._denied: set[str] = set()
         self._last_error = ""
+        self._opened = False
+        self._told = True
         self._closing = False
         self._rebuild: asyncio.Task[None] | None = None
+        self._probing: asyncio.Task[None] | None = None
         self._announced: tuple[str, Mapping[str, str]] | None = None
 
     @classmethod
@@ -72,30 +95,42 @@ class NatsBus:
         """Connect, waiting for a server that is away as long as the settings say.
 
         Raises:
-            BusError: Nothing answered in time, or the server is too old.
+            BusError: Nothing answered in time, the server refuses the credentials, or it is too old.
         """
         bus = cls(settings, name)
+        credentials = await bus._credentials()
         try:
             async with asyncio.timeout(settings.connect_timeout_s or None):
-                await bus._open()
+                await bus._open(credentials)
         except TimeoutError:
             await bus.close()
             raise BusError(
                 f"no NATS server answers at {settings.url}: start one with `make up`, or correct the URL"
             ) from None
+        except BusError:
+            await bus.close()
+            raise
+        except nats.errors.Error as error:
+            raise BusError(f"bus.url {settings.url!r} cannot be used: {error}") from error
+        bus._opened = True
+        bus._probing = asyncio.create_task(bus._probe(), name="bus probe")
         return bus
 
-    async def _open(self) -> None:
+    async def _credentials(self) -> dict[str, Any]:
         settings = self._settings
-        credentials: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         if settings.user:
-            credentials |= {"user": settings.user, "password": settings.password}
+            found |= {"user": settings.user, "password": settings.password}
         if settings.token:
-            credentials["token"] = settings.token
+            found["token"] = settings.token
         if settings.nkey_seed_file:
-            credentials["nkeys_seed_str"] = await asyncio.to_thread(_read_seed, settings.nkey_seed_file)
+            found["nkeys_seed_str"] = await asyncio.to_thread(_read_seed, settings.nkey_seed_file)
+        return found
+
+    async def _open(self, credentials: dict[str, Any]) -> None:
+        settings = self._settings
         await self._client.connect(
-            settings.url,
+            [url.strip() for url in settings.url.split(",")],
             name=self._name,
             error_cb=self._on_error,
             disconnected_cb=self._on_disconnected,
@@ -103,7 +138,7 @@ class NatsBus:
             closed_cb=self._on_closed,
             connect_timeout=2,
             max_reconnect_attempts=-1,
-            reconnect_time_wait=0.25,
+            reconnect_time_wait=RECONNECT_WAIT_S,
             ping_interval=5,
             max_outstanding_pings=2,
             inbox_prefix=f"_INBOX_{self._name.replace('/', '_')}",
@@ -118,15 +153,51 @@ class NatsBus:
             )
         self._last_error = ""
 
+    async def _probe(self) -> None:
+        """Cut a connection that died without a word, as after a change of network or a laptop's sleep.
+
+        nats-py's own pings do not help: it then closes the socket and waits until all that is unsent has been sent.
+        """
+        while True:
+            await asyncio.sleep(PROBE_EVERY_S)
+            if not self.connected:
+                continue
+            client = self._client
+            try:
+                async with asyncio.timeout(DEAD_AFTER_S):
+                    await client.flush(timeout=DEAD_AFTER_S)
+            except (TimeoutError, nats.errors.TimeoutError):
+                logger.warning("bus.dead", url=self._settings.url, silent_s=DEAD_AFTER_S)
+                self._cut(client)
+            except (nats.errors.Error, OSError):  # it broke meanwhile, and nats-py knows
+                continue
+
+    @staticmethod
+    def _cut(client: Client) -> None:
+        """End the connection at once, unsent bytes and all; nats-py then reconnects unless it is closing."""
+        writer = getattr(client._transport, "_io_writer", None)  # noqa: SLF001 - nats-py offers no other way
+        if writer is not None:
+            writer.transport.abort()
+
     async def _on_error(self, error: Exception) -> None:
         if denied := _DENIED.search(str(error)):
             self._denied.add(denied[1])
         text = str(error) or type(error).__name__
+        if not self._opened and "authorization" in text.lower():
+            # nats-py would try again for ever; raised from here, it ends the connect that is going on.
+            raise BusError(
+                f"the NATS server at {self._settings.url} refuses this client's credentials: check bus.user, "
+                "bus.password, bus.token and bus.nkey_seed_file"
+            )
         if text != self._last_error:  # once per change: a server that is away repeats itself four times a second
             self._last_error = text
             logger.warning("bus.error", error=text, url=self._settings.url)
 
     async def _on_disconnected(self) -> None:
+        self._denied.clear()  # permissions may be others next time
+        # What was not written yet would be sent after the reconnect, when it is stale.
+        self._client._pending.clear()  # noqa: SLF001 - nats-py offers no other way
+        self._client._pending_data_size = 0  # noqa: SLF001
         if not self._closing:
             logger.warning("bus.away", url=self._settings.url)
             self._tell(connected=False)
@@ -142,16 +213,25 @@ class NatsBus:
             self._rebuild = asyncio.create_task(self._reopen())
 
     async def _reopen(self) -> None:
-        await asyncio.sleep(0.25)
-        self._client = Client()
-        await self._open()
-        for subscription in list(self._subscriptions):
-            await subscription.start(self._client)
-        if self._announced:
-            await self.announce(*self._announced)
-        await self._on_reconnected()
+        while True:
+            await asyncio.sleep(RECONNECT_WAIT_S)
+            self._client = Client()
+            try:
+                await self._open(await self._credentials())
+                for subscription in list(self._subscriptions):
+                    await subscription.start(self._client)
+                if self._announced:
+                    await self.announce(*self._announced)
+            except (nats.errors.Error, BusError, OSError) as error:
+                logger.warning("bus.reopen_failed", error=str(error), url=self._settings.url)
+            else:
+                await self._on_reconnected()
+                return
 
     def _tell(self, *, connected: bool) -> None:
+        if connected == self._told:
+            return
+        self._told = connected
         for callback in self._state_callbacks:
             callback(connected)
 
@@ -177,7 +257,8 @@ class NatsBus:
     def _check(self, subject: str) -> None:
         if subject in self._denied:
             raise PublishDenied(subject)
-        if not self.connected:  # nats-py would buffer and deliver it late
+        # nats-py would buffer and deliver late: up to 2 MB while away, and then make the caller wait.
+        if not self.connected or self._client.pending_data_size > CLOGGED_BYTES:
             raise BusDisconnected(subject)
 
     @staticmethod
@@ -188,9 +269,12 @@ class NatsBus:
 
     async def subscribe(self, subject: str, callback: Callable[[Message], None], *, queue: str = "") -> _Subscribed:
         """See `Bus.subscribe`."""
+        if self._closing:
+            raise BusDisconnected(subject)
         subscription = _Subscribed(self, subject, callback, queue)
         self._subscriptions.append(subscription)
-        await subscription.start(self._client)
+        with contextlib.suppress(nats.errors.ConnectionClosedError):  # it starts with the next connection
+            await subscription.start(self._client)
         return subscription
 
     def forget(self, subscription: _Subscribed) -> None:
@@ -223,21 +307,32 @@ class NatsBus:
         return Message(answer.subject, answer.data, answer.headers or {}, answer.reply)
 
     async def flush(self) -> None:
-        """See `Bus.flush`."""
-        if self.connected:
-            await self._client.flush()
+        """See `Bus.flush`. Raises `BusDisconnected` when the connection breaks meanwhile."""
+        if not self.connected:
+            return
+        try:
+            # Alone, nats-py's flush sends its ping ahead of commands that are still pending.
+            await self._client._flush_pending(force_flush=True)  # noqa: SLF001 - nats-py offers no other way
+            await self._client.flush(timeout=FLUSH_S)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise BusDisconnected("a flush") from error
 
     async def announce(self, name: str, metadata: Mapping[str, str]) -> None:
         """Register with NATS micro, so that ``$SRV.INFO`` lists this instance with `metadata`."""
         self._announced = (name, metadata)
         await add_service(self._client, name=name, version="0.1.0", metadata=dict(metadata))
+        await self.flush()
 
     async def close(self) -> None:
         """See `Bus.close`."""
         self._closing = True
-        if self._rebuild is not None:
-            self._rebuild.cancel()
+        for task in (self._rebuild, self._probing):
+            if task is not None:
+                task.cancel()
         try:
-            await self._client.close()
+            async with asyncio.timeout(CLOSE_S):
+                await self._client.close()
+        except TimeoutError:  # it waits for a peer that takes nothing
+            self._cut(self._client)
         except (nats.errors.Error, OSError) as error:  # closing while disconnected can raise
             logger.debug("bus.close", error=str(error))

@@ -56,10 +56,21 @@ class Service:
         telemetry.configure(self._settings.telemetry, self.kind, self.worker)
         self._catch_signals()
         await self._health.__aenter__()
-        self.bus = await NatsBus.connect(self._settings.bus, f"{self.kind}/{self.worker}")
+        self.bus = await self._connect()
         self._health.mark("bus", there=True)
         self.bus.on_state(lambda connected: self._health.mark("bus", there=connected))
         return self
+
+    async def _connect(self) -> Bus:
+        """The bus, however long it takes; leaves at once when asked to stop meanwhile."""
+        connecting = asyncio.create_task(NatsBus.connect(self._settings.bus, f"{self.kind}/{self.worker}"))
+        stopping = asyncio.create_task(self.stopping.wait())
+        await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not connecting.done():
+            connecting.cancel()
+            raise SystemExit(0)
+        return await connecting
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -87,6 +87,7 @@ class Session:
         self._fence = Fence()
         self._inlets: dict[str, _Inlet] = {}
         self._seqs: dict[str, int] = {}
+        self._streams: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy = 0
         self._progress_at = time.monotonic()
@@ -222,10 +223,17 @@ class Session:
         data = codec.encode(msgspec.structs.replace(event, epoch=self.epoch, seq=seq))
         self._seqs[spec.tag] = seq
         headers: dict[str, str] | None = None
-        if not spec.media or seq == 1:
+        if not spec.media or self._begins_stream(spec, event):
             headers = {"Av-V": SCHEMA_MAJOR, "Av-Src": self.kind, "Av-Ts": str(time.time_ns())}
             telemetry.inject(headers)
         return ids.event_subject(self.id, spec.tag), data, headers
+
+    def _begins_stream(self, spec: Spec, event: Event) -> bool:
+        """Whether a media event is the first of its reply, or of its kind where it belongs to none."""
+        reply: int = getattr(event, "reply", 0)
+        first = self._streams.get(spec.tag) != reply
+        self._streams[spec.tag] = reply
+        return first
 
     async def report(self, code: str, message: str, hint: str = "", *, turn: int = 0, reply: int = 0) -> None:
         """Tell the user that something failed, as an error.raised event."""

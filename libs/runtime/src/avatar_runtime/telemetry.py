@@ -113,9 +113,9 @@ def extract(headers: Mapping[str, str]) -> Context:
 
 
 @contextlib.contextmanager
-def attached(carrier: Context | Mapping[str, str]) -> Iterator[None]:
-    """Within the block, be part of the trace a message's headers, or a kept `Context`, belong to."""
-    token = otel_context.attach(carrier if isinstance(carrier, Context) else extract(carrier))
+def attached(context: Context) -> Iterator[None]:
+    """Within the block, be part of the trace of `context`: one that was extracted, or kept by `current`."""
+    token = otel_context.attach(context)
     try:
         yield
     finally:
