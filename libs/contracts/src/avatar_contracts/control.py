@@ -31,8 +31,9 @@ class Claim(_Control, frozen=True, kw_only=True, tag="claim"):
         kind: The kind of worker wanted.
         epoch: The lease's epoch: larger than any before it for this session and kind.
         config: What the person chose.
-        turn: Number new turns above this.
-        reply: Number new replies above this.
+        turn: Newest turn so far; asr numbers above it. Asr itself is told some more, since the one it replaces may
+            have numbered turns that nobody saw.
+        reply: Newest reply so far; llm numbers above it, and is told some more for the same reason.
         transcript: What has been said so far, oldest first.
     """
 

@@ -82,7 +82,8 @@ class Leases:
         await self._update_queue()
         if self._bus.connected:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), patience_s)
+                async with asyncio.timeout(patience_s):
+                    await self._empty.wait()
         for session_id in list(self._held):
             await self._free(session_id, "drained")
         for subscription in self._control:

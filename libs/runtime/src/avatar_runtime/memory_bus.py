@@ -105,7 +105,8 @@ class MemoryBus:
         try:
             if not self._deliver(Message(subject, data, dict(headers or {}), inbox)):
                 raise NoResponders(subject)
-            return await asyncio.wait_for(answer, timeout_s)
+            async with asyncio.timeout(timeout_s):  # wait_for can swallow a cancellation that comes with the answer
+                return await answer
         except TimeoutError:
             raise RequestTimeout(subject, timeout_s) from None
         finally:

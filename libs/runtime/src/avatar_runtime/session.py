@@ -45,6 +45,8 @@ Handler = Callable[[E], Awaitable[None]]
 SCHEMA_MAJOR = "1"
 COMMAND_TIMEOUT_S = 0.25
 COMMAND_TRIES = 3
+CLOSE_TRIES = 4
+CLOSE_TRY_S = 0.5
 
 _received = metrics.counter("avatar_bus_events_total", "Events taken from the bus", ["service", "stage", "outcome"])
 _failures = metrics.counter("avatar_handler_errors_total", "Handlers that raised", ["service", "stage"])
@@ -118,10 +120,14 @@ class Session:
             if inlet.subscription is not None:
                 with contextlib.suppress(BusError):
                     await inlet.subscription.unsubscribe()
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = self._tasks - {asyncio.current_task()}
+        for _ in range(CLOSE_TRIES):  # a library's wait_for can swallow a cancellation that comes with its answer
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                _, tasks = await asyncio.wait(tasks, timeout=CLOSE_TRY_S)
+        if tasks:
+            logger.error("session.tasks_left", tasks=[task.get_name() for task in tasks])
 
     # --- coming in ---------------------------------------------------------------------------------------------
 

@@ -1,0 +1,312 @@
+"""A call: one person, their devices, and the clone that answers them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Literal, Self
+
+from avatar_contracts import (
+    ErrorRaised,
+    Exchange,
+    Kind,
+    SessionClosed,
+    SessionOpened,
+    SessionWorkers,
+    WorkerLease,
+    ids,
+)
+from avatar_edge.audio import AudioIn, AudioOut
+from avatar_edge.camera import CameraOut
+from avatar_edge.dialogue import Dialogue
+from avatar_edge.errors import CallNotReady
+from avatar_edge.jitter import NetworkJitter
+from avatar_edge.listening import MicPublisher
+from avatar_edge.pairing import Pairing
+from avatar_edge.player import Player
+from avatar_edge.playout import Playout
+from avatar_edge.recorder import Recorder
+from avatar_edge.screen import Screen, VideoStats
+from avatar_edge.settings import EdgeSettings
+from avatar_edge.turns import TurnReport
+from avatar_edge.video import VideoReceiver
+from avatar_edge.workers import KINDS, WORDS, Workers
+from avatar_runtime.bus import Bus
+from avatar_runtime.session import Session
+
+State = Literal["offline", "waiting", "listening", "hearing", "thinking", "speaking"]
+_HOUSEKEEPING_S = 0.1
+
+
+class Call:
+    """Owns the session: claims the workers, feeds the microphone, plays voice and face, and knows what was heard.
+
+    Use it as an async context manager. It opens the devices and closes them; the buses stay the caller's.
+
+    Attributes:
+        session_id: The session.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        settings: EdgeSettings,
+        mic: AudioIn,
+        speaker: AudioOut,
+        camera: CameraOut,
+        *,
+        recorder: Recorder | None = None,
+        video_bus: Bus | None = None,
+    ) -> None:
+        """`video_bus`: a connection of its own for the picture, so that it never holds up the sound."""
+        self.session_id = ids.new_session_id()
+        self._bus = bus
+        self._settings = settings
+        self._recorder = recorder
+        self._session = Session(bus, self.session_id, "edge", epoch=1)
+        self._video_session = Session(video_bus, self.session_id, "edge", epoch=1) if video_bus else self._session
+        self._jitter = NetworkJitter()
+        self._workers = Workers(bus, self.session_id, settings, self, on_round_trip=self._on_round_trip)
+        self._pairing = Pairing(1.0 / settings.fps)
+        self._playout = Playout(
+            speaker.rate,
+            frame_wait_s=settings.frame_wait_s,
+            starve_s=settings.starve_s,
+            target_s=lambda: self._jitter.target_s,
+        )
+        self._mic = MicPublisher(self._session, mic, recorder.mic if recorder else None)
+        self._dialogue = Dialogue(
+            self._session, self._mic, self._playout, self._pairing, missing=lambda: self._workers.missing
+        )
+        self._player = Player(
+            self._session,
+            bus,
+            speaker,
+            self._playout,
+            self._dialogue.on_change,
+            record=recorder.voice if recorder else None,
+        )
+        self._dialogue.player = self._player
+        self._video = VideoReceiver(self._video_session, self._pairing, self._dialogue.on_frame)
+        self._screen = Screen(
+            camera,
+            self._pairing,
+            self._playout.playhead,
+            width=settings.width,
+            height=settings.height,
+            fps=settings.fps,
+            record=recorder.picture if recorder else None,
+        )
+        self._errors: deque[ErrorRaised] = deque(maxlen=200)
+        self._closed = False
+        self._opened = False
+        self._began_at = 0.0
+        self._session.on(ErrorRaised, self._on_error)
+
+    # --- for the program around it -----------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        self._began_at = time.perf_counter()
+        try:
+            await self._open()
+        except BaseException:
+            await self.close("failed")
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        await self.close("ended" if error is None else "failed")
+
+    async def ready(self, timeout_s: float = 15.0) -> None:
+        """Return once every worker is held and a live picture is shown.
+
+        Raises:
+            CallNotReady: Not within `timeout_s`; says what is missing.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._lacks():  # noqa: ASYNC110 - the picture arrives on another thread
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise CallNotReady(f"after {timeout_s:.0f} s the call still lacks {', '.join(self._lacks())}") from None
+
+    async def type(self, text: str) -> None:
+        """Say `text` by typing it; raises `CommandFailed` when no ears take it."""
+        await self._dialogue.type(text)
+
+    async def turn_done(self, number: int, timeout_s: float = 30.0) -> TurnReport:
+        """The `number`-th turn to finish, from 1; raises TimeoutError when it has not finished in time."""
+        return await self._dialogue.turn_done(number, timeout_s)
+
+    def finished(self) -> AsyncIterator[TurnReport]:
+        """Every turn as it finishes, until the call ends."""
+        return self._dialogue.finished()
+
+    @property
+    def turns(self) -> list[TurnReport]:
+        """Finished turns, oldest first."""
+        return list(self._dialogue.ledger.reports)
+
+    @property
+    def captions(self) -> str:
+        """What the person is saying just now, empty when they are not."""
+        return self._dialogue.captions
+
+    @property
+    def errors(self) -> list[ErrorRaised]:
+        """What went wrong in this call, anywhere, oldest first."""
+        return list(self._errors)
+
+    @property
+    def workers(self) -> dict[Kind, WorkerLease]:
+        """The workers held now."""
+        return dict(self._workers.leases)
+
+    @property
+    def state(self) -> State:
+        """What the call is doing, in one word."""
+        if not self._bus.connected:
+            return "offline"
+        if self._playout.busy:
+            return "speaking"
+        if self._workers.missing:
+            return "waiting"
+        if self._dialogue.hearing:
+            return "hearing"
+        return "thinking" if self._dialogue.ledger.thinking else "listening"
+
+    def video_stats(self) -> VideoStats:
+        """The picture so far."""
+        pairing = self._pairing
+        seconds = max(1e-3, time.perf_counter() - self._began_at)
+        return VideoStats(
+            width=self._video.width,
+            height=self._video.height,
+            fps=round(self._screen.pushed / seconds, 2),
+            frames=pairing.shown,
+            dropped=pairing.dropped + self._video.lost,
+            held=pairing.held,
+            looped=pairing.looped,
+            longest_gap_ms=round(pairing.longest_gap_s * 1000.0, 1),
+        )
+
+    def av_skew_ms(self) -> dict[str, float]:
+        """See `Pairing.skew_ms`."""
+        return self._pairing.skew_ms()
+
+    # --- start and end -----------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        if self._recorder is not None:
+            self._recorder.open()
+        await self._session.start()
+        if self._video_session is not self._session:
+            await self._video_session.start()
+        await self._video.start()
+        self._screen.start()
+        await self._player.start()
+        for kind in KINDS:
+            self._session.spawn(self._workers.keep(kind), f"{kind} keeper")
+        self._session.spawn(self._keep_house(), "housekeeping")
+        await self._mic.start()
+
+    async def close(self, reason: str) -> None:
+        """Give the workers back and close the devices; the recording is complete afterwards."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._dialogue.close()
+        await asyncio.to_thread(self._mic.close)
+        with contextlib.suppress(Exception):  # the end of a call is no place to fail
+            await self._session.publish(SessionClosed(reason=reason))
+        await self._session.close()
+        await self._workers.release()
+        if self._video_session is not self._session:
+            await self._video_session.close()
+        for close in (self._player.close, self._screen.close, self._video.close):
+            await asyncio.to_thread(close)
+        if self._recorder is not None:
+            await asyncio.to_thread(self._recorder.close)
+
+    async def _keep_house(self) -> None:
+        connected = True
+        told = False
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING_S)
+            self._dialogue.give_up(self._settings.answer_timeout_s)
+            if self._recorder is not None and self._recorder.error and not told:
+                told = True
+                self._note("recording.stopped", self._recorder.error, "the call goes on without it")
+            if self._bus.connected != connected:
+                connected = self._bus.connected
+                if connected:
+                    await self._player.flush()
+                    await self.workers_changed(tuple(self._workers.leases.values()))
+                else:
+                    self._note("bus.away", "the bus is away", "the idle face is shown until it is back")
+
+    def _lacks(self) -> list[str]:
+        missing = [f"a worker for {kind} ({WORDS[kind]})" for kind in self._workers.missing]
+        if not missing and not self._pairing.live:
+            missing.append("a picture from the face")
+        return missing
+
+    async def _on_error(self, event: ErrorRaised) -> None:
+        self._errors.append(event)
+        if event.turn:
+            self._dialogue.ledger.error(event.turn, event.message)
+
+    def _note(self, code: str, message: str, hint: str) -> None:
+        """Keep an error that the bus need not or cannot carry."""
+        self._errors.append(ErrorRaised(service="edge", code=code, message=message, hint=hint))
+
+    def _on_round_trip(self, kind: Kind, seconds: float) -> None:
+        if kind == "tts":
+            self._jitter.add(seconds)
+
+    # --- what the workers' keeper asks -------------------------------------------------------------------------
+
+    def floors(self, kind: Kind) -> tuple[int, int]:
+        """See `workers.Owner`."""
+        return self._dialogue.ledger.floors(kind)
+
+    def transcript(self) -> tuple[Exchange, ...]:
+        """See `workers.Owner`."""
+        return self._dialogue.transcript()
+
+    def frame_at(self) -> float | None:
+        """See `workers.Owner`."""
+        return self._video.last_at
+
+    def speaking(self) -> bool:
+        """See `workers.Owner`."""
+        return self._playout.busy
+
+    async def workers_changed(self, leases: tuple[WorkerLease, ...]) -> None:
+        """See `workers.Owner`."""
+        for lease in leases:
+            self._session.fence(lease.kind, lease.epoch)
+            self._video_session.fence(lease.kind, lease.epoch)
+        if not self._opened and len(leases) == len(KINDS):
+            self._opened = True
+            await self._session.publish(SessionOpened(config=self._settings.session_config()))
+        await self._session.publish(SessionWorkers(workers=leases))
+
+    async def worker_lost(self, kind: Kind, why: str) -> None:
+        """See `workers.Owner`."""
+        message = f"the {kind} worker ({WORDS[kind]}) {why}; another one is being claimed"
+        await self._session.report(f"{kind}.lost", message)
+        if kind == "asr":
+            self._dialogue.hearing = False
+        elif kind in ("llm", "tts"):
+            await self._dialogue.break_off(message)
+
+    async def tell(self, code: str, message: str, hint: str) -> None:
+        """See `workers.Owner`."""
+        await self._session.report(code, message, hint)

@@ -1,0 +1,116 @@
+"""The jitter buffer: pieces of a reply's sound in any order of arrival, given back in the order of its clock.
+
+Pure logic: no clock, no I/O, no thread; the caller passes everything in.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from avatar_edge.audio import Pcm
+
+QUIET_S = 0.04
+"""Delay variation a first chunk of speech covers by its length: no waiting below it."""
+LIMIT_S = 0.3
+_WINDOW = 100
+
+
+class NetworkJitter:
+    """How much earlier than needed sound must be there, from the round trips to the voice over the last 10 s."""
+
+    def __init__(self) -> None:
+        self._trips: deque[float] = deque(maxlen=_WINDOW)
+
+    def add(self, round_trip_s: float) -> None:
+        """Note one round trip in seconds."""
+        self._trips.append(round_trip_s)
+
+    @property
+    def target_s(self) -> float:
+        """Seconds of sound to hold before a reply starts: 0 on a quiet bus, at most 0.3."""
+        if len(self._trips) < 10:
+            return 0.0
+        spread = float(np.quantile(np.array(self._trips), 0.95)) - min(self._trips)
+        return 0.0 if spread < QUIET_S else min(LIMIT_S, 2.0 * spread)
+
+
+class JitterBuffer:
+    """One reply's samples by position on the reply clock.
+
+    `put` takes pieces as they come, `take` gives samples without a break from position 0 on. Where a piece is
+    missing, `take` stops; `skip_hole` gives it up and stands silence in for it.
+
+    Attributes:
+        position: The next sample `take` gives.
+        total: Length of the reply in samples, None until it is known.
+        holes: Gaps that were filled with silence.
+        late: Pieces that came after their place had been given.
+        duplicates: Pieces that were there already.
+        refused: Pieces beyond the capacity.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        """`capacity`: samples held at most; what comes on top is refused."""
+        self.position = 0
+        self.total: int | None = None
+        self.holes = self.late = self.duplicates = self.refused = 0
+        self._capacity = capacity
+        self._pieces: dict[int, Pcm] = {}
+
+    def put(self, start: int, pcm: Pcm) -> bool:
+        """Take a piece that begins at `start`; returns False when it was of no use."""
+        end = start + len(pcm)
+        if end <= self.position:
+            self.late += 1
+            return False
+        if end > self.position + self._capacity:
+            self.refused += 1
+            return False
+        known = self._pieces.get(start)
+        if known is not None and len(known) >= len(pcm):
+            self.duplicates += 1
+            return False
+        if len(pcm):
+            self._pieces[start] = pcm
+        return True
+
+    def take(self) -> Pcm:
+        """All samples that follow on without a break; empty when there are none."""
+        parts: list[Pcm] = []
+        while (piece := self._next_piece()) is not None:
+            parts.append(piece)
+            self.position += len(piece)
+        return np.concatenate(parts) if parts else np.zeros(0, np.int16)
+
+    def _next_piece(self) -> Pcm | None:
+        """The rest of a piece that covers `position`; pieces wholly before it are thrown away."""
+        for start in sorted(self._pieces):
+            if start > self.position:
+                return None
+            rest = self._pieces.pop(start)[self.position - start :]
+            if len(rest):
+                return rest
+        return None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether pieces lie beyond a gap."""
+        return bool(self._pieces)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every sample of the reply has been given."""
+        return self.total is not None and self.position >= self.total
+
+    def skip_hole(self) -> int:
+        """Give up the gap before the earliest piece: the next `take` begins with silence. Returns its length."""
+        if not self._pieces:
+            return 0
+        first = min(self._pieces)
+        missing = first - self.position
+        if missing > 0:
+            self.holes += 1
+            self._pieces[self.position] = np.zeros(missing, np.int16)
+        return max(0, missing)

@@ -1,0 +1,202 @@
+"""Which picture goes with the sound that plays now. Pure logic behind one lock; the caller passes playhead and time.
+
+Audio is the master: of the reply that sounds the newest picture that is due is shown, older ones are dropped, the last
+one is held when none is due. The idle face is shown as it comes. When nothing new has come for 200 ms, whatever the
+reason, the idle loop takes over, so that the picture never freezes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from avatar_edge.idle_loop import IdleLoop
+from avatar_edge.picture import Picture
+from avatar_edge.playhead import Playhead
+
+STALL_S = 0.2
+IDLE_AHEAD = 4
+"""Idle pictures waiting at most: more means that the face's clock runs faster than the camera's."""
+MARGIN_EVERY_S = 2.0
+"""The idle face is held for one period to gain a picture of margin against jitter, at most this often."""
+BACKLOG = 75
+"""Speaking pictures (3 s) held at most for replies that wait for their sound."""
+SLACK_S = 0.004
+"""A picture this little ahead of its time is shown rather than the last one twice."""
+_SKEWS = 20_000
+_REMEMBERED = 64
+
+
+class Shown(NamedTuple):
+    """What to show: a ``live`` picture, the last one ``held``, or one of the idle ``loop``."""
+
+    picture: Picture | None
+    source: Literal["live", "held", "loop"]
+
+
+@dataclass
+class Spoken:
+    """How a reply was seen: edge clock of its first picture, and how many were shown."""
+
+    first_at: float
+    frames: int = 0
+
+
+class Pairing:
+    """See the module.
+
+    Attributes:
+        shown: Live pictures shown.
+        dropped: Live pictures that came too late for their sound, or faster than the camera shows them.
+        held: Ticks at which the last picture stayed.
+        looped: Ticks at which the idle loop played.
+        longest_gap_s: Longest time between two changes of the picture, from the first live one on.
+    """
+
+    def __init__(self, period_s: float) -> None:
+        """`period_s`: time for which a picture stays on the camera."""
+        self._early_s = period_s / 2
+        self._lock = threading.Lock()
+        self._idle: deque[Picture] = deque()
+        self._speaking: dict[int, deque[Picture]] = {}
+        self._over = 0
+        self._margin_at = 0.0
+        self._loop = IdleLoop()
+        self._current: Picture | None = None
+        self._changed_at: float | None = None
+        self._live_at: float | None = None
+        self._skews: deque[float] = deque(maxlen=_SKEWS)
+        self._spoken: dict[int, Spoken] = {}
+        self.shown = self.dropped = self.held = self.looped = 0
+        self.longest_gap_s = 0.0
+
+    def add(self, picture: Picture) -> None:
+        """A picture was decoded; they come in the order of their stream."""
+        with self._lock:
+            if picture.reply > self._over:
+                queue = self._speaking.setdefault(picture.reply, deque())
+                if sum(map(len, self._speaking.values())) >= BACKLOG:
+                    self.dropped += 1
+                else:
+                    queue.append(picture)
+                return
+            self._idle.append(picture)
+            while len(self._idle) > IDLE_AHEAD:
+                self._idle.popleft()
+                self.dropped += 1
+
+    def forget(self, reply: int) -> None:
+        """The reply is over without having been played to its end: what waits of it will not be shown."""
+        with self._lock:
+            self._end(reply)
+
+    def choose(self, head: Playhead | None, due: float, now: float) -> Shown:
+        """What to show for the period that begins at `due`, while the sound is at `head`; `now` is the real time."""
+        with self._lock:
+            picture = self._due(head, due)
+            if picture is not None:
+                self._live_at = due
+                if picture.reply == 0:
+                    self._loop.keep(picture)
+                self._change(self._loop.leave(picture), now)
+                self.shown += 1
+                return Shown(self._current, "live")
+            if self._current is not None and self._stalled(due):
+                looped = self._loop.next(self._current)
+                if looped is not None:
+                    self._change(looped, now)
+                    self.looped += 1
+                    return Shown(looped, "loop")
+            if self._current is not None:
+                self.held += 1
+            return Shown(self._current, "held")
+
+    @property
+    def live(self) -> bool:
+        """Whether a live picture has ever been shown."""
+        return self._live_at is not None
+
+    def backlog(self) -> int:
+        """Speaking pictures that wait for their sound."""
+        with self._lock:
+            return sum(map(len, self._speaking.values()))
+
+    def spoken(self, reply: int) -> Spoken | None:
+        """How a reply was seen, None when nothing of it was."""
+        with self._lock:
+            return self._spoken.get(reply)
+
+    def skew_ms(self) -> dict[str, float]:
+        """Playhead minus pts of the speaking pictures shown: median; 95th percentile and maximum of its size."""
+        with self._lock:
+            skews = np.array(self._skews) * 1000.0
+        if not len(skews):
+            return {"p50": 0.0, "p95": 0.0, "max": 0.0, "frames": 0}
+        size = np.abs(skews)
+        return {
+            "p50": float(np.median(skews)),
+            "p95": float(np.quantile(size, 0.95)),
+            "max": float(size.max()),
+            "frames": len(skews),
+        }
+
+    def _due(self, head: Playhead | None, due: float) -> Picture | None:
+        newest_over = head.reply - 1 if head is not None else max(self._spoken, default=0)
+        if any(reply <= newest_over for reply in self._speaking):
+            self._end(newest_over)
+        if head is None:
+            return self._next_idle(due)
+        queue = self._speaking.get(head.reply)
+        picture = self._speak(queue, head, due) if queue else None
+        if picture is None and not queue and self._idle:  # the face has no more of this reply, or never had
+            picture = self._next_idle(due)
+        elif picture is not None:
+            self._idle.clear()
+        return picture
+
+    def _next_idle(self, due: float) -> Picture | None:
+        """The next idle picture; one is kept back, so that a late one does not show."""
+        steady = self._live_at is None or due - self._live_at < 3 * self._early_s
+        if len(self._idle) == 1 and steady and due >= self._margin_at:
+            self._margin_at = due + MARGIN_EVERY_S
+            return None
+        return self._idle.popleft() if self._idle else None
+
+    def _speak(self, queue: deque[Picture], head: Playhead, now: float) -> Picture | None:
+        # The picture stands for one period: what is due in its middle fits best.
+        limit_s = head.seconds + self._early_s
+        picture: Picture | None = None
+        while queue and queue[0].pts_s <= limit_s:
+            if picture is not None:
+                self.dropped += 1
+            picture = queue.popleft()
+        if picture is None and queue and queue[0].pts_s <= limit_s + SLACK_S:
+            picture = queue.popleft()
+        if picture is not None:
+            if head.sounding:
+                self._skews.append(head.seconds - picture.pts_s)
+            if head.reply not in self._spoken:
+                self._spoken[head.reply] = Spoken(now)
+                while len(self._spoken) > _REMEMBERED:
+                    del self._spoken[next(iter(self._spoken))]
+            self._spoken[head.reply].frames += 1
+        return picture
+
+    def _stalled(self, due: float) -> bool:
+        # A quarter of a period of tolerance: ticks are exact multiples of it, their sums are not.
+        return self._live_at is not None and due - self._live_at >= STALL_S - self._early_s / 2
+
+    def _end(self, reply: int) -> None:
+        self._over = max(self._over, reply)
+        for each in [each for each in self._speaking if each <= reply]:
+            del self._speaking[each]
+
+    def _change(self, picture: Picture, now: float) -> None:
+        if self._changed_at is not None:
+            self.longest_gap_s = max(self.longest_gap_s, now - self._changed_at)
+        self._changed_at = now
+        self._current = picture
