@@ -1,0 +1,1 @@
+"""`avatar bench`: what this machine really does, one measurement a module."""

@@ -1,0 +1,141 @@
+"""The `avatar` command: one function per subcommand, each importing its work only when called."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from avatar_cli.errors import CliError
+
+_RUN_DIR = Path(".run")
+
+cli = typer.Typer(
+    name="avatar",
+    help="A self-hosted real-time digital clone for video calls.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+config = typer.Typer(help="The settings in effect.", no_args_is_help=True)
+cli.add_typer(config, name="config")
+
+Bus = Annotated[str | None, typer.Option("--bus", metavar="URL", help="Use this NATS server and start none here.")]
+RunDir = Annotated[Path, typer.Option("--run-dir", help="Where the stack keeps its logs, socket and configuration.")]
+OutDir = Annotated[Path, typer.Option("--out", help="Folder the results are written to.")]
+
+
+@cli.command()
+def up(
+    services: Annotated[list[str] | None, typer.Argument(help="asr, llm, tts, face; all when none is named.")] = None,
+    bus: Bus = None,
+    run_dir: RunDir = _RUN_DIR,
+) -> None:
+    """Start the broker and the services on this machine and wait until they are ready."""
+    from avatar_cli.commands import up as command
+
+    command.run(services or [], bus, run_dir)
+
+
+@cli.command()
+def down(run_dir: RunDir = _RUN_DIR) -> None:
+    """Stop everything `avatar up` started, and nothing else."""
+    from avatar_cli.commands import down as command
+
+    command.run(run_dir)
+
+
+@cli.command()
+def status(run_dir: RunDir = _RUN_DIR) -> None:
+    """Show what runs here, where it answers and how much memory it takes."""
+    from avatar_cli.commands import status as command
+
+    command.run(run_dir)
+
+
+@cli.command()
+def logs(
+    service: Annotated[str | None, typer.Argument(help="Only this one's log.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing as lines are written.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines of each log.")] = 20,
+    run_dir: RunDir = _RUN_DIR,
+) -> None:
+    """Print the last log lines of the stack."""
+    from avatar_cli.commands import logs as command
+
+    command.run(service, follow, lines, run_dir)
+
+
+@cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def edge(context: typer.Context) -> None:
+    """Join a call from this machine; every option is the edge's own (`avatar edge --help`)."""
+    from avatar_cli.commands import edge as command
+
+    command.run(context.args)
+
+
+@cli.command()
+def demo(out: OutDir = Path("out")) -> None:
+    """Hold a spoken conversation with the clone on a private stack and write what the other side saw and heard."""
+    from avatar_cli.demo import command
+
+    command.run(out)
+
+
+@cli.command()
+def doctor() -> None:
+    """Check this machine and say how to fix what is missing."""
+    from avatar_cli.doctor import command
+
+    command.run()
+
+
+@cli.command()
+def bench(
+    out: OutDir = Path("out"),
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions: a check, not a result.")] = False,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Run only this measurement (repeatable).")] = None,
+) -> None:
+    """Measure latency, sync, speed and memory and write bench.json."""
+    from avatar_cli.bench import command
+
+    command.run(out, quick, only or [])
+
+
+@config.command("show")
+def config_show(
+    service: Annotated[str | None, typer.Argument(help="Only this service's settings.")] = None,
+) -> None:
+    """Print every setting in effect and where it comes from; secrets are masked."""
+    from avatar_cli.commands import config as command
+
+    command.run(service)
+
+
+def app() -> None:
+    """The entry point: runs the command and turns expected failures into one plain sentence."""
+    # Asked to end, a command still stops the private stack it started.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        cli()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except Exception as error:
+        if not isinstance(error, _expected()):
+            raise
+        print(f"avatar: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """What a person can mend: every other exception is a fault of ours and keeps its traceback."""
+    from avatar_edge import EdgeError
+    from avatar_runtime.bus import BusError
+    from avatar_runtime.engines import EngineError
+    from avatar_runtime.nats_server import ServerMissing
+    from avatar_runtime.settings import SettingsError
+
+    return CliError, EdgeError, BusError, EngineError, ServerMissing, SettingsError, FileExistsError, PermissionError
