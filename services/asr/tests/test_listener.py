@@ -198,6 +198,33 @@ async def test_a_detector_that_fails_once_costs_the_open_speech_and_not_the_sess
         assert turn.turn > 1
         assert "tried" in turn.text.lower()
         assert [error.code for error in peer.heard(ErrorRaised)] == ["asr.hear"]
+        with monkeypatch.context() as patch:  # after a turn that was heard, failing is news again
+            patch.setattr("avatar_asr.vad.Vad.probability", lambda *_: 1 / 0)
+            await speak(peer, line[int(0.8 * S) : int(1.2 * S)], at + len(line))
+            await peer.wait_for(ErrorRaised, count=2)
+
+
+async def test_an_overrun_that_comes_and_goes_with_every_frame_is_one_error(ears):
+    async with listening(ears) as (listener, peer):
+        stuck, freed = threading.Event(), threading.Event()
+
+        def wait(_hearing):
+            stuck.set()
+            freed.wait(10)
+            return []
+
+        listener._inbox.put(wait)
+        await asyncio.to_thread(stuck.wait, 5)
+        for k in range(512):
+            await listener.on_mic(MicFrame(rate=S, start=k * 320, pcm=bytes(640)))
+        for _ in range(10):
+            await listener.on_mic(MicFrame(rate=S, start=512 * 320, pcm=bytes(640)))  # one too many
+            listener._inbox.get()
+            await listener.on_mic(MicFrame(rate=S, start=512 * 320, pcm=bytes(640)))
+        freed.set()
+        await peer.session.command(TurnTyped(client_id="a", text="Still there?"))
+        await peer.wait_for(TurnText)
+        assert [error.code for error in peer.heard(ErrorRaised)].count("asr.overrun") == 1
 
 
 async def test_two_sessions_at_once_hear_their_own_words(ears, beckett, two_cities):

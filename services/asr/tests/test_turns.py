@@ -10,18 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avatar_asr.actions import Action, Decode, Final, Look, Partial, Started, Stopped
-from avatar_asr.rules import Rules
+from avatar_asr.rules import Rules, rules_of
+from avatar_asr.settings import AsrSettings
 from avatar_asr.turns import Turns
 
 FRAME = 512
 S = 16_000
 
 
+def ruled(**changes: float) -> Rules:
+    """The rules as they ship, with some changed."""
+    return replace(rules_of(AsrSettings()), **changes)
+
+
 @dataclass
 class Script:
     """Feeds frames to `Turns` and answers what it asks, `decode_s` and `look_s` later."""
 
-    rules: Rules = field(default_factory=Rules)
+    rules: Rules = field(default_factory=ruled)
     complete: float = 0.9
     decode_s: float = 0.08
     look_s: float = 0.06
@@ -93,12 +99,12 @@ def test_a_turn_that_sounds_finished_ends_at_the_minimal_silence():
     [(1.0, 0.3), (0.8, 0.3), (0.65, 0.45), (0.51, 0.59), (0.5, 1.0), (0.1, 1.0), (None, 1.0)],
 )
 def test_the_less_a_turn_sounds_finished_the_longer_the_silence(probability, seconds):
-    assert Rules().needed_silence(probability) == pytest.approx(seconds * S)
+    assert ruled().needed_silence(probability) == pytest.approx(seconds * S)
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=2).map(sorted), st.floats(0, 1))
 def test_more_certainty_never_waits_longer(probabilities, threshold):
-    rules = Rules(end_threshold=threshold)
+    rules = ruled(end_threshold=threshold)
     doubtful, certain = (rules.needed_silence(probability) for probability in probabilities)
     assert rules.min_silence <= certain <= doubtful <= rules.silence_cap
 
@@ -112,7 +118,7 @@ def test_a_turn_that_sounds_unfinished_ends_at_the_silence_cap():
 
 
 def test_decode_and_look_start_side_by_side_soon_after_the_voice_ends():
-    script = Script(rules=Rules(partial_every=0)).silence(0.5).voice(1.5).silence(0.2)
+    script = Script(rules=ruled(partial_every=0)).silence(0.5).voice(1.5).silence(0.2)
     (decode,), (look,) = script.of(Decode), script.of(Look)
     assert decode.end == look.end
     assert decode.purpose == "pause"
@@ -152,7 +158,7 @@ def test_the_preroll_reaches_back_before_the_first_voiced_frame():
 
 def test_the_preroll_never_reaches_into_the_turn_before():
     script = (
-        Script(rules=Rules(min_silence=1600, preroll=S)).silence(1.0).voice(1.0).silence(0.3).voice(1.0).silence(1.0)
+        Script(rules=ruled(min_silence=1600, preroll=S)).silence(1.0).voice(1.0).silence(0.3).voice(1.0).silence(1.0)
     )
     first, second = script.of(Final)
     assert min(d.start for d in script.of(Decode) if d.end > second.start) >= first.end
@@ -213,12 +219,12 @@ def test_partials_slow_down_with_a_slow_decoder():
 
 
 def test_partials_can_be_turned_off():
-    script = Script(rules=Rules(partial_every=0)).silence(0.5).voice(3.0)
+    script = Script(rules=ruled(partial_every=0)).silence(0.5).voice(3.0)
     assert script.of(Decode) == []
 
 
 def test_a_long_turn_is_decoded_in_pieces_cut_where_it_was_quiet():
-    script = Script(rules=Rules(partial_every=0)).silence(0.5).voice(10.0)
+    script = Script(rules=ruled(partial_every=0)).silence(0.5).voice(10.0)
     script.frames(2, 0.6)
     quiet = script.at
     script.voice(4.0).silence(1.0)
@@ -231,7 +237,7 @@ def test_a_long_turn_is_decoded_in_pieces_cut_where_it_was_quiet():
 
 
 def test_talk_without_a_pause_is_split_at_the_turn_cap_and_no_sound_is_lost_between():
-    script = Script(rules=Rules(partial_every=0)).silence(0.5).voice(150.0).silence(1.0)
+    script = Script(rules=ruled(partial_every=0)).silence(0.5).voice(150.0).silence(1.0)
     finals = script.of(Final)
     assert [final.reason for final in finals] == ["split", "split", "smart_turn"]
     assert [final.turn for final in finals] == [1, 2, 3]
@@ -242,11 +248,11 @@ def test_talk_without_a_pause_is_split_at_the_turn_cap_and_no_sound_is_lost_betw
 
 
 def test_a_decoder_slower_than_speech_loses_old_pieces_and_stays_bounded():
-    script = Script(rules=Rules(partial_every=0, segment=4 * S), decode_s=40.0).silence(0.5).voice(600.0)
+    script = Script(rules=ruled(partial_every=0, segment=4 * S), decode_s=40.0).silence(0.5).voice(600.0)
     assert len(script.turns._waiting) <= 4
     assert script.at - script.turns.needed_from < 40 * S
     script.silence(200.0)
-    assert script.turns.speaking is False
+    assert script.turns.idle
     turns = [final.turn for final in script.of(Final)]
     assert turns == sorted(turns)
 
@@ -288,7 +294,7 @@ runs = st.lists(st.tuples(st.integers(1, 60), st.sampled_from([0.02, 0.3, 0.55, 
     text=st.sampled_from([None, "", "yes"]),
 )
 def test_every_run_of_voice_ends_once_and_numbers_only_grow(runs, complete, decode_s, typed_at, text):
-    rules = Rules(segment=4 * S, turn_cap=6 * S)
+    rules = ruled(segment=4 * S, turn_cap=6 * S)
     script = Script(rules=rules, complete=complete, decode_s=decode_s, text=text)
     typed: list[int] = []
     for index, (count, probability) in enumerate(runs):
@@ -299,7 +305,7 @@ def test_every_run_of_voice_ends_once_and_numbers_only_grow(runs, complete, deco
         script.frames(count, probability, loud=probability in (0.3, 0.97))
     script.silence(12.0)
 
-    assert not script.turns.speaking
+    assert script.turns.idle
     started = [action.turn for action in script.of(Started)]
     assert started == sorted(set(started))
     ends = [action.turn for action in script.of(Stopped)]
@@ -319,9 +325,7 @@ def test_every_run_of_voice_ends_once_and_numbers_only_grow(runs, complete, deco
 
 @given(seconds=st.floats(0.4, 30.0), segment=st.integers(4, 12))
 def test_the_decoded_ranges_of_a_turn_cover_it_without_gap_or_overlap(seconds, segment):
-    script = (
-        Script(rules=replace(Rules(), segment=segment * S, partial_every=0)).silence(0.5).voice(seconds).silence(1.5)
-    )
+    script = Script(rules=ruled(segment=segment * S, partial_every=0)).silence(0.5).voice(seconds).silence(1.5)
     decodes = script.of(Decode)
     (final,) = script.of(Final)
     assert decodes[0].start <= final.start

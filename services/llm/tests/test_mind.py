@@ -124,6 +124,12 @@ async def test_numbers_go_on_above_those_of_the_worker_before():
         assert (await peer.wait_for(ReplyCommitted, count=2)).reply == 22
 
 
+async def test_a_new_mind_answers_ears_that_count_on_below_the_floor_of_its_claim():
+    async with mind_with(claimed=claim(turn=17, reply=20), scripted_reply="Yes.") as (_, peer):
+        await peer.publish(said(2))
+        assert (await peer.wait_for(ReplyCommitted)).turn == 2
+
+
 async def test_a_new_turn_supersedes_the_reply_under_way():
     async with mind_with(**SLOW) as (_, peer):
         await peer.publish(said(1))
@@ -175,6 +181,25 @@ async def test_cancelling_another_turn_changes_nothing():
         assert peer.heard(ReplyCancelled) == []
 
 
+async def test_a_turn_that_was_cancelled_before_it_came_is_not_answered():
+    async with mind_with(scripted_reply="Yes.") as (mind, peer):
+        await peer.publish(TurnCancel(turn=2, reason="continued"))
+        await peer.wait_for(TurnCancel)
+        await peer.publish(said(2, "I would like"))
+        await peer.publish(said(3, "I would like some tea."))
+        await peer.wait_for(LlmDone)
+        assert [event.turn for event in peer.heard(ReplyCommitted)] == [3]
+        assert [entry.said for entry in mind.history.entries] == ["I would like some tea."]
+
+
+async def test_a_turn_in_a_language_the_engine_lacks_is_spoken_in_the_one_it_answers_in():
+    async with mind_with() as (mind, peer):
+        await peer.publish(said(1, "Wie geht es dir?", "de"))
+        await peer.wait_for(LlmDone)
+        assert {piece.language for piece in peer.heard(LlmSentence)} == {"en"}
+        assert mind.history.entries[0].language == "de"
+
+
 async def test_the_next_prompt_holds_exactly_what_was_heard():
     async def stream():
         yield "One two three. Four five six."
@@ -207,7 +232,9 @@ async def test_words_that_will_come_again_are_not_remembered_twice():
 async def test_a_new_worker_knows_what_was_said():
     transcript = (Exchange(said="My dog is called Rex.", heard="A fine name.", language="en"),)
     async with mind_with(claimed=claim(transcript=transcript), scripted_reply="Yes.") as (mind, _):
-        assert mind.history.transcript() == transcript
+        assert [(entry.said, entry.heard) for entry in mind.history.entries] == [
+            ("My dog is called Rex.", "A fine name.")
+        ]
 
 
 async def test_an_engine_that_fails_is_apologised_for_and_reported():
@@ -237,6 +264,19 @@ async def test_an_engine_that_never_answers_is_given_up_at_the_deadline():
         assert (await peer.wait_for(LlmDone)).finish == "error"
         assert "too long" in peer.heard(LlmSentence)[0].text
         assert (await peer.wait_for(ErrorRaised)).code == "llm.deadline"
+
+
+async def test_a_slow_engine_is_left_to_the_deadline_not_to_the_watchdog_of_the_edge():
+    async def stream():
+        await asyncio.sleep(60)
+        yield ""
+
+    async with mind_with(Engine(stream), deadline_s=0.3) as (mind, peer):
+        await peer.publish(said(1))
+        await peer.wait_for(ReplyCommitted)
+        await asyncio.sleep(0.1)
+        assert mind._session.stalled_s == 0
+        assert "too long" in (await peer.wait_for(LlmSentence)).text
 
 
 async def test_an_engine_that_stops_in_the_middle_keeps_what_it_said():

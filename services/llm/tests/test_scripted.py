@@ -42,7 +42,7 @@ def test_the_registry_knows_the_engine():
 
 
 def test_slots_are_filled(thinker):
-    assert "9:05" in ask(thinker, "What time is it?")
+    assert "9:05 AM" in ask(thinker, "What time is it?")
     assert "November 20, 2026" in ask(thinker, "What is the date today?")
     assert "Friday" in ask(thinker, "What day is it?")
     assert "Alex" in ask(thinker, "What is your name?")
@@ -133,6 +133,16 @@ def test_a_topic_told_to_its_end_says_so(thinker):
 def test_it_repeats_what_was_heard(thinker):
     assert "I am glad you called." in ask(thinker, "Hello", "I am glad you called.", "Can you repeat that?")
     assert ask(thinker, "Say that again.") in TOPICS["en"].intents["repeat"].otherwise
+
+
+@pytest.mark.parametrize(("language", "again"), [("en", "Say that again."), ("uk", "Повтори ще раз.")])
+def test_what_was_repeated_is_repeated_without_its_announcement(thinker, language, again):
+    talk = ["Hello", "The fog answered."]
+    for _ in range(4):
+        said = ask(thinker, *talk, again, language=language)
+        assert said.endswith(". The fog answered.")
+        assert said.count(".") == 2
+        talk += [again, said]
 
 
 def test_turns_nobody_answered_stand_before_the_question(thinker):

@@ -11,11 +11,26 @@ NOW = datetime(2026, 11, 20, 9, 5)  # noqa: DTZ001
 
 def test_the_clock_speaks_english():
     assert slots.clock(NOW, "en") == {
-        "time": "9:05",
+        "time": "9:05 AM",
         "date": "November 20, 2026",
         "weekday": "Friday",
         "part_of_day": "morning",
     }
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "en", "uk"),
+    [
+        (0, 5, "12:05 AM", "0:05"),
+        (12, 0, "12:00 PM", "12:00"),
+        (15, 0, "3:00 PM", "15:00"),
+        (23, 59, "11:59 PM", "23:59"),
+    ],
+)
+def test_the_hours_are_counted_as_each_language_does(hour, minute, en, uk):
+    now = NOW.replace(hour=hour, minute=minute)
+    assert slots.clock(now, "en")["time"] == en
+    assert slots.clock(now, "uk")["time"] == uk
 
 
 def test_the_clock_speaks_ukrainian():

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from avatar_contracts import Viseme, Word
-from avatar_tts.engines import espeak
+from avatar_tts.engines import espeak, espeak_process
 from avatar_tts.engines.base import Pcm
 from avatar_tts.engines.espeak import RATE_HZ, EspeakEngine
 from avatar_tts.errors import EngineDied, EngineHung, EngineUnavailable, LanguageUnknown, TextTooLong, VoiceUnknown
@@ -208,6 +208,25 @@ async def test_a_worker_that_dies_twice_comes_back_twice(mortal_engine: EspeakEn
         assert mortal_engine.pid is not None
         os.kill(mortal_engine.pid, signal.SIGKILL)
         assert len((await speak(mortal_engine, "Alive."))[0]) > 5000
+
+
+async def test_a_worker_that_cannot_be_started_again_at_once_is_tried_until_it_can(
+    mortal_engine: EspeakEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, refused = subprocess.Popen, []
+
+    def popen(*args: object, **options: object) -> object:
+        if len(refused) < 2:
+            refused.append(args)
+            raise BlockingIOError("no process to spare")
+        return start(*args, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(espeak_process, "_RESTART_PAUSE_S", 0.05)
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    assert mortal_engine.pid is not None
+    os.kill(mortal_engine.pid, signal.SIGKILL)
+    assert len((await speak(mortal_engine, "Alive."))[0]) > 5000
+    assert len(refused) == 2
 
 
 async def test_a_worker_that_hangs_is_ended_and_replaced(

@@ -33,6 +33,7 @@ CASES = [
     ("at 10:05 a.m. sharp", "at ten oh five A-M sharp"),
     ("It ends at 5 p.m.", "It ends at five P-M."),
     ("at 5pm today", "at five P-M today"),
+    ("My clock says 9:05 AM. I hope so.", "My clock says nine oh five A-M. I hope so."),
     ("at 9:00", "at nine o'clock"),
     ("at 17:00", "at seventeen hundred"),
     ("a ratio of 3:1", "a ratio of three to one"),

@@ -34,8 +34,11 @@ LONG = "This sentence goes on and on, about nothing at all, " * 38
 
 
 @contextlib.asynccontextmanager
-async def speaking(engine: EspeakEngine, claim: Claim | None = None) -> AsyncIterator[Peer]:
-    async with serving("tts", lambda session: Speaker(session, engine, TtsSettings()), claim) as (_, peer):
+async def speaking(
+    engine: EspeakEngine, claim: Claim | None = None, settings: TtsSettings | None = None
+) -> AsyncIterator[Peer]:
+    settings = settings or TtsSettings()
+    async with serving("tts", lambda session: Speaker(session, engine, settings), claim) as (_, peer):
         yield peer
 
 
@@ -259,6 +262,16 @@ async def test_an_unknown_language_is_spoken_in_the_fallback_and_told_once(engin
     assert {chunk.sentence for chunk in chunks(peer)} == {0, 1}
 
 
+async def test_a_fallback_the_voice_does_not_speak_either_is_an_error_that_says_so(engine: EspeakEngine) -> None:
+    async with speaking(engine, settings=TtsSettings(fallback_language="ja")) as peer:
+        await say(peer, "Bonjour mes amis.", language="fr")
+        done = await peer.wait_for(TtsDone)
+    (error,) = peer.heard(ErrorRaised)
+    assert error.code == "tts.language"
+    assert "neither 'fr' nor the fallback_language 'ja'" in error.message
+    assert done.samples == 0
+
+
 async def test_an_unknown_voice_is_told_and_the_default_speaks(engine: EspeakEngine) -> None:
     claim = Claim(session="abcdefgh1234", kind="tts", epoch=1, config=SessionConfig(voice="nobody at all!"))
     bus = MemoryBus()
@@ -305,6 +318,22 @@ async def test_a_sentence_that_never_comes_is_skipped(engine: EspeakEngine, monk
         await peer.wait_for(TtsDone)
     assert errors(peer) == ["tts.sentence_lost"]
     assert [chunk.sentence for chunk in chunks(peer) if chunk.last] == [0, 2]
+
+
+async def test_a_lost_sentence_is_given_up_in_time_also_while_the_playhead_moves(
+    engine: EspeakEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speaker_module, "LOST_SENTENCE_S", 0.3)
+    async with speaking(engine) as peer:
+        await peer.publish(LlmSentence(turn=1, reply=1, sentence=0, text="The first.", language="en"))
+        await peer.publish(LlmSentence(turn=1, reply=1, sentence=2, text="The third.", language="en"))
+        await peer.publish(LlmDone(turn=1, reply=1, sentences=3))
+        await peer.wait_for(TtsChunk)
+        for at in range(20):
+            await played(peer, 0, at * 100)
+            await asyncio.sleep(0.05)
+        assert errors(peer) == ["tts.sentence_lost"]
+        await peer.wait_for(TtsDone)
 
 
 async def test_sentences_in_any_order_and_twice_are_spoken_in_order_and_once(engine: EspeakEngine) -> None:

@@ -22,13 +22,14 @@ from avatar_contracts import AsrPartial, MicFrame, SpeechStarted, SpeechStopped,
 from avatar_runtime import log, metrics, semconv, telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from avatar_asr.ears import Ears
     from avatar_asr.settings import AsrSettings
     from avatar_runtime.session import Session
 
 _INBOX_FRAMES = 512
+"""Ten seconds of frames of 20 ms."""
 
 _frames = metrics.counter(
     "avatar_asr_frames_total", "Microphone frames, by what was found wrong with them.", ["outcome"]
@@ -41,7 +42,8 @@ _stages = metrics.histogram(
 
 logger = log.get(__name__)
 
-_Step: TypeAlias = "Callable[[Hearing], list[Outcome]]"
+_Result: TypeAlias = "Outcome | TurnText"
+_Step: TypeAlias = "Callable[[Hearing], Sequence[_Result]]"
 
 
 class Listener:
@@ -63,7 +65,7 @@ class Listener:
         self._failing: set[str] = set()
         self._decode_ms = 0.0
         self._loop = asyncio.get_running_loop()
-        self._outbox: asyncio.Queue[Outcome | TurnText] = asyncio.Queue()
+        self._outbox: asyncio.Queue[_Result] = asyncio.Queue()
         self._inbox: queue.SimpleQueue[_Step | None] = queue.SimpleQueue()
         self._decoding = ThreadPoolExecutor(1, thread_name_prefix="asr-decode")
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="asr-look")
@@ -86,11 +88,13 @@ class Listener:
 
     async def on_mic(self, frame: MicFrame) -> None:
         """Hand a frame to the hearing thread, unless that is ten seconds behind."""
-        if self._inbox.qsize() >= _INBOX_FRAMES:
+        waiting = self._inbox.qsize()
+        if waiting >= _INBOX_FRAMES:
             _frames.labels("mic.overrun").inc()
             self._failed("overrun", RuntimeError("the microphone is faster than this machine can listen"))
             return
-        self._works("overrun")
+        if waiting <= _INBOX_FRAMES // 2:  # not at once, or every other frame would be news
+            self._works("overrun")
         self._inbox.put(lambda hearing: hearing.hear(frame))
 
     async def on_typed(self, line: TurnTyped) -> None:
@@ -112,10 +116,9 @@ class Listener:
             )
         language = line.language or language_of(short, self._language)
 
-        def number(hearing: Hearing) -> list[Outcome]:
+        def number(hearing: Hearing) -> list[_Result]:
             turn, outcomes = hearing.typed()
-            self._post([TurnText(turn=turn, text=short, language=language, end_reason="typed"), *outcomes])
-            return []
+            return [TurnText(turn=turn, text=short, language=language, end_reason="typed"), *outcomes]
 
         self._inbox.put(number)
 
@@ -128,11 +131,8 @@ class Listener:
             except Exception as error:
                 self._loop.call_soon_threadsafe(self._failed, "hear", error)
                 outcomes = hearing.recover()
-            self._post(outcomes)
-
-    def _post(self, outcomes: list[Outcome | TurnText] | list[Outcome]) -> None:
-        for outcome in outcomes:
-            self._loop.call_soon_threadsafe(self._outbox.put_nowait, outcome)
+            for outcome in outcomes:
+                self._loop.call_soon_threadsafe(self._outbox.put_nowait, outcome)
 
     # --- the models --------------------------------------------------------------------------------------------
 
@@ -183,7 +183,7 @@ class Listener:
             else:
                 self._works("publish")
 
-    async def _act(self, outcome: Outcome | TurnText) -> None:
+    async def _act(self, outcome: _Result) -> None:
         match outcome:
             case WordsWanted():
                 self._session.spawn(self._decode(outcome), "decode")
@@ -199,6 +199,7 @@ class Listener:
             case Partial(turn, text):
                 await self._session.publish(AsrPartial(turn=turn, text=text))
             case Final():
+                self._works("hear")  # a whole turn: single frames often pass without a run of the detector
                 await self._commit(self._spoken(outcome))
             case TurnText():
                 await self._commit(outcome)

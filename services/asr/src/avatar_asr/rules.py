@@ -16,15 +16,15 @@ _SURE = 0.8
 class Rules:
     """The numbers behind the decisions; samples at 16 kHz. See `AsrSettings` for their meaning."""
 
-    min_silence: int = RATE_HZ * 3 // 10
-    unsure_silence: int = RATE_HZ * 6 // 10
-    silence_cap: int = RATE_HZ
-    end_threshold: float = 0.5
-    min_voice: int = RATE_HZ // 4
-    preroll: int = RATE_HZ // 5
-    partial_every: int = RATE_HZ * 6 // 10
-    segment: int = 12 * RATE_HZ
-    turn_cap: int = 60 * RATE_HZ
+    min_silence: int
+    unsure_silence: int
+    silence_cap: int
+    end_threshold: float
+    min_voice: int
+    preroll: int
+    partial_every: int
+    segment: int
+    turn_cap: int
 
     def needed_silence(self, probability: float | None) -> int:
         """Samples of silence that end a turn which sounds finished with `probability`, None where nothing is known."""

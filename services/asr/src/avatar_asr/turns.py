@@ -70,8 +70,8 @@ class Turns:
         turn: Turns are numbered above this.
     """
 
-    def __init__(self, rules: Rules | None = None, turn: int = 0) -> None:
-        self._rules = rules or Rules()
+    def __init__(self, rules: Rules, turn: int = 0) -> None:
+        self._rules = rules
         self._last_number = turn
         self._jobs = 0
         self._onset = 0
@@ -82,11 +82,6 @@ class Turns:
         self._waiting: deque[Decode] = deque()
         self._running: Decode | None = None
         self._recent: deque[tuple[float, float, int]] = deque(maxlen=_SPLIT_WINDOW_FRAMES)
-
-    @property
-    def speaking(self) -> bool:
-        """A turn is open."""
-        return self._open is not None
 
     @property
     def idle(self) -> bool:

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from avatar_contracts import Exchange, PlaybackProgress
 
 _KEEP = 0.75
 """Share kept when the history is too long: trimming rarely, in blocks, leaves the prompt's front unchanged between
 turns, so that a model can reuse what it has computed for it."""
-
-State = Literal["started", "playing", "finished", "stopped"]
 
 
 @dataclass
@@ -53,18 +50,20 @@ class Entry:
         turn: The turn; 0 for exchanges from before this worker.
         said: The person's words; empty when they were taken back.
         language: ISO 639 code of the turn.
-        spoken: The reply, once there is one.
+        spoken: The reply.
+        reply: Its number; 0 for exchanges from before this worker.
     """
 
     turn: int
     said: str
     language: str
-    spoken: Spoken | None = None
+    spoken: Spoken = field(default_factory=Spoken)
+    reply: int = 0
 
     @property
     def heard(self) -> str:
         """What the person heard in answer; empty when nothing was."""
-        return self.spoken.heard if self.spoken else ""
+        return self.spoken.heard
 
     @property
     def size(self) -> int:
@@ -79,10 +78,8 @@ class History:
         """Starts from `transcript`, what another worker of the session remembered."""
         self._max_turns = max_turns
         self._max_chars = max_chars
-        self._replies: dict[int, Entry] = {}
         self._entries = [
-            Entry(0, exchange.said, exchange.language, Spoken([exchange.heard], whole=True) if exchange.heard else None)
-            for exchange in transcript
+            Entry(0, exchange.said, exchange.language, Spoken([exchange.heard], whole=True)) for exchange in transcript
         ]
         self._trim()
 
@@ -93,9 +90,7 @@ class History:
 
     def add(self, turn: int, said: str, language: str, reply: int, spoken: Spoken) -> None:
         """A turn that is answered by `reply`, whose sentences `spoken` collects as they are made."""
-        entry = Entry(turn, said, language, spoken)
-        self._entries.append(entry)
-        self._replies[reply] = entry
+        self._entries.append(Entry(turn, said, language, spoken, reply))
         self._trim()
 
     def take_back(self, turn: int) -> None:
@@ -107,13 +102,9 @@ class History:
 
     def progress(self, event: PlaybackProgress) -> None:
         """Notes how far a reply was heard; replies that are not remembered are ignored."""
-        entry = self._replies.get(event.reply)
-        if entry is not None and entry.spoken is not None:
-            entry.spoken.advance(event)
-
-    def transcript(self) -> tuple[Exchange, ...]:
-        """Everything remembered, for the next worker of the session."""
-        return tuple(Exchange(said=entry.said, heard=entry.heard, language=entry.language) for entry in self._entries)
+        for entry in self._entries:
+            if entry.reply == event.reply:
+                entry.spoken.advance(event)
 
     def _trim(self) -> None:
         if len(self._entries) <= self._max_turns and self._size() <= self._max_chars:
@@ -122,8 +113,6 @@ class History:
             len(self._entries) > self._max_turns * _KEEP or self._size() > self._max_chars * _KEEP
         ):
             self._entries.pop(0)
-        kept = {id(entry) for entry in self._entries}
-        self._replies = {reply: entry for reply, entry in self._replies.items() if id(entry) in kept}
 
     def _size(self) -> int:
         return sum(entry.size for entry in self._entries)

@@ -54,7 +54,7 @@ class Reply:
         number: Larger than every one before.
         turn: The turn it answers.
         text: The person's words, cleaned.
-        language: ISO 639 code of the turn.
+        language: ISO 639 code it is spoken in.
         began_s: When it was begun, `time.monotonic`.
         spoken: Its sentences and how far they were heard.
         cancelled: Nothing more of it may be made.
@@ -84,22 +84,27 @@ class Mind:
 
     A reply begins (`_begin`) apart from being committed (`_commit`): one begun on a guess of the turn's words would
     be committed when the turn brings the same words, and cancelled otherwise.
+
+    Attributes:
+        history: What it remembers.
     """
 
     def __init__(self, session: Session, engine: LlmEngine, settings: LlmSettings) -> None:
         self._session = session
         self._settings = settings
         self._engine = engine.info.name
+        self._languages = engine.info.languages
         config = session.claim.config
         self._complaint = ""
         persona = self._choose_persona(config.persona)
         self._system = persona.system_text(config.user_name)
         self._thinker = engine.open(persona, config.user_name)
-        self._history = History(
+        self.history = History(
             session.claim.transcript, max_turns=settings.history_turns, max_chars=settings.history_chars
         )
         self._thinking = asyncio.Lock()  # a thinker runs one stream at a time, also while one is being cancelled
-        self._newest_turn = session.claim.turn
+        self._newest_turn = 0  # ears that live on count on below the claim's turn, which is the floor for new ears
+        self._cancelled_turn = 0
         self._newest_reply = session.claim.reply
         self._reply: Reply | None = None
         session.on(TurnText, self.on_turn)
@@ -110,22 +115,17 @@ class Mind:
         """Frees what the session holds in the engine."""
         self._thinker.close()
 
-    @property
-    def history(self) -> History:
-        """What the mind remembers."""
-        return self._history
-
     async def on_turn(self, event: TurnText) -> None:
         """Answers a finished turn; whatever of an older reply is still to come is dropped."""
         text = words.clean(event.text, MAX_TURN_CHARS)
-        if event.turn < self._newest_turn or not text:
+        if event.turn < self._newest_turn or event.turn <= self._cancelled_turn or not text:
             _ignored.labels("stale" if text else "empty").inc()
             logger.warning("turn.ignored", turn=event.turn, characters=len(event.text))
             return
         self._newest_turn = event.turn
         superseded = self._end()
         reply = self._begin(event.turn, text, event.language)
-        self._history.add(reply.turn, reply.text, reply.language, reply.number, reply.spoken)
+        self.history.add(reply.turn, reply.text, event.language, reply.number, reply.spoken)
         if superseded is not None:
             await self._publish_cancelled(superseded, "superseded")
         await self._commit(reply)
@@ -134,9 +134,10 @@ class Mind:
             await self._session.report("llm.persona", complaint, "the usual persona answers instead")
 
     async def on_cancel(self, event: TurnCancel) -> None:
-        """Ends the answer to a turn; words that will come again are forgotten."""
+        """Ends the answer to a turn, also to one that is still to come; words that will come again are forgotten."""
+        self._cancelled_turn = max(self._cancelled_turn, event.turn)
         if event.reason == "continued":
-            self._history.take_back(event.turn)
+            self.history.take_back(event.turn)
         if self._reply is not None and self._reply.turn == event.turn:
             cancelled = self._end()
             if cancelled is not None:
@@ -144,7 +145,7 @@ class Mind:
 
     async def on_progress(self, event: PlaybackProgress) -> None:
         """Remembers how far a reply was heard."""
-        self._history.progress(event)
+        self.history.progress(event)
         if self._reply is not None and event.reply == self._reply.number:
             self._reply.played_out = event.state in ("finished", "stopped")
 
@@ -153,8 +154,10 @@ class Mind:
     def _begin(self, turn: int, text: str, language: str) -> Reply:
         """Starts generating; nothing of it may be heard before it is committed."""
         self._newest_reply += 1
-        reply = self._reply = Reply(self._newest_reply, turn, text, language)
-        asked = prompt.messages(self._system, self._history.entries, text, language)
+        known = self._languages
+        spoken_in = language if not known or language in known else known[0]
+        reply = self._reply = Reply(self._newest_reply, turn, text, spoken_in)
+        asked = prompt.messages(self._system, self.history.entries, text, language)
         reply.task = self._session.spawn(self._generate(reply, asked), f"reply {reply.number}")
         return reply
 
@@ -181,7 +184,8 @@ class Mind:
     async def _generate(self, reply: Reply, asked: Sequence[Message]) -> None:
         finish: Literal["stop", "length", "error"] = "error"
         chunker = SentenceChunker()
-        with telemetry.span(semconv.LLM_REPLY) as span, self._session.busy():
+        # Not `session.busy()`: the edge would replace a slow engine's worker before the deadline brings its apology.
+        with telemetry.span(semconv.LLM_REPLY) as span:
             span.set_attributes(
                 {semconv.TURN: reply.turn, semconv.REPLY: reply.number, semconv.LANGUAGE: reply.language}
             )

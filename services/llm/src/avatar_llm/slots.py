@@ -16,6 +16,8 @@ _MONTHS = {
     "en": "January February March April May June July August September October November December",
     "uk": "січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня",
 }
+_SYSTEMS = {"": "Linux", "Darwin": "macOS"}
+"""Names people know, where `platform.system` has another one."""
 _PARTS_OF_DAY = {"en": ("morning", "afternoon", "evening"), "uk": ("ранку", "дня", "вечора")}
 
 
@@ -23,9 +25,12 @@ def clock(now: datetime, language: str) -> dict[str, str]:
     """``time``, ``date``, ``weekday`` and ``part_of_day`` at `now`."""
     month = _MONTHS[language].split()[now.month - 1]
     date = f"{now.day} {month} {now.year} року" if language == "uk" else f"{month} {now.day}, {now.year}"
+    time_of_day = f"{now.hour}:{now.minute:02}"
+    if language == "en":
+        time_of_day = f"{now.hour % 12 or 12}:{now.minute:02} {'AM' if now.hour < 12 else 'PM'}"
     part = 0 if 4 <= now.hour < 12 else 1 if 12 <= now.hour < 18 else 2
     return {
-        "time": f"{now.hour}:{now.minute:02}",
+        "time": time_of_day,
         "date": date,
         "weekday": _WEEKDAYS[language][now.weekday()],
         "part_of_day": _PARTS_OF_DAY[language][part],
@@ -34,7 +39,8 @@ def clock(now: datetime, language: str) -> dict[str, str]:
 
 def host(language: str, uptime_s: float | None = None) -> dict[str, str]:
     """Facts of this machine: ``machine``, ``cores``, and ``uptime`` of the service."""
-    system = platform.system() or "Linux"
+    system = platform.system()
+    system = _SYSTEMS.get(system, system)
     machine = {"en": f"a {system} computer", "uk": f"комп'ютер із {system}"}[language]
     running_s = time.monotonic() - _STARTED_S if uptime_s is None else uptime_s
     return {"machine": machine, "cores": str(os.cpu_count() or 1), "uptime": duration(running_s, language)}

@@ -83,11 +83,7 @@ class Phrase:
         if shape is not None and shape.name != "sil":
             self._visemes.append(Viseme(min(end - 1, max(shape.start + 1, end - self._tail)), "sil"))
         self._words = [Word(min(word.start, end - 1), min(word.end, end), word.chars) for word in self._words]
-        cuts = []
-        while len(self._sound) > 1.5 * self._want:
-            cuts.append(self._cut(self._want, last=False))
-        cuts.append(self._cut(len(self._sound), last=True))
-        return cuts
+        return [self._cut(len(self._sound), last=True)]
 
     def _take_sound(self, sound: NDArray[np.float32]) -> None:
         audible = np.flatnonzero(np.abs(sound) > _AUDIBLE)

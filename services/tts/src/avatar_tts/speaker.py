@@ -161,15 +161,19 @@ class Speaker:
 
     async def _sleep(self, reply: Reply | None) -> None:
         """Until something comes; a sentence that should be here and is not is given up after a while."""
-        waiting = reply is not None and not reply.done and reply.waits_for_lost
+        if reply is None or reply.done or not reply.waits_for_lost:
+            await self._wake.wait()
+            self._wake.clear()
+            return
         try:
-            async with asyncio.timeout(LOST_SENTENCE_S if waiting else None):
-                await self._wake.wait()
+            async with asyncio.timeout(LOST_SENTENCE_S):
+                while reply is self._reply and reply.waits_for_lost:  # most of what wakes does not bring it
+                    await self._wake.wait()
+                    self._wake.clear()
         except TimeoutError:
-            if reply is not None and reply is self._reply and reply.waits_for_lost:
+            if reply is self._reply and reply.waits_for_lost:
                 lost = reply.skip_lost()
                 await self._fail(reply, "tts.sentence_lost", f"{lost} sentence(s) of the reply never came")
-        self._wake.clear()
 
     async def _open(self) -> Voice:
         name = self._session.claim.config.voice
@@ -269,6 +273,8 @@ class Speaker:
         if wanted in voice.languages:
             return wanted
         fallback = self._settings.fallback_language
+        if fallback not in voice.languages:
+            raise LanguageUnknown(f"the voice speaks neither {wanted!r} nor the fallback_language {fallback!r}")
         if wanted not in self._foreign:
             self._foreign.add(wanted)
             message = f"the voice does not speak {wanted!r}; {fallback!r} is spoken instead"

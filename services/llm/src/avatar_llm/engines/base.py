@@ -31,7 +31,7 @@ class EngineInfo:
 
     Attributes:
         name: As in the settings.
-        languages: ISO 639 codes it answers in; empty: whatever its model speaks.
+        languages: ISO 639 codes it answers in, turns in any other in the first; empty: whatever its model speaks.
         device: ``cpu``, ``cuda``, or ``remote``.
         licence: Of code and weights.
         needs: What must be installed or downloaded first; empty for nothing.

@@ -94,7 +94,7 @@ class ScriptedThinker:
     def answer(self, messages: Sequence[Message]) -> str:
         """The whole reply to the last of `messages`; the same for the same conversation at the same minute."""
         language = messages[-1].language
-        topics = self._topics.get(language) or self._topics["en"]
+        topics = self._topics.get(language) or self._topics[intents.LANGUAGES[0]]
         said = [(line, message.language) for message in messages if message.role == "user" for line in _lines(message)]
         heard = [message.content for message in messages if message.role == "assistant"]
         recent = [words.key(reply) for reply in heard[-_RECENT:]]
@@ -138,8 +138,18 @@ class ScriptedThinker:
             "about": self._persona.about_in(language),
             "languages": self._persona.languages_in(language),
             "user": self._user,
-            "last_reply": heard[-1] if heard else "",
+            "last_reply": self._unrepeated(heard[-1]) if heard else "",
         }
+
+    def _unrepeated(self, reply: str) -> str:
+        """`reply` without the words that announced it, where it was a repetition itself."""
+        for topics in self._topics.values():
+            for intent in topics.intents.values():
+                for line in intent.reply:
+                    announcement, slot, _ = line.partition("{last_reply}")
+                    if slot and reply.startswith(announcement):
+                        return reply.removeprefix(announcement)
+        return reply
 
 
 def _clock(timezone: str) -> Callable[[], datetime]:

@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 
 MAX_TEXT_CHARS = 16_000
 RATE_HZ = 22_050
-_HANG_S = 3.0
+_HANG_S = 2.5
+"""Shorter than the 3 s after which an edge gives up the whole worker: only the sentence is lost."""
 _RESTART_WAIT_S = 3.0
 _NAME = re.compile(r"(?P<base>[a-z]{2,3}(?:-[a-z0-9]+)*)?(?:\+(?P<variant>[A-Za-z0-9 ]{1,30}))?")
 _REFERENCE = {

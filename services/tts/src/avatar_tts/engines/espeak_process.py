@@ -177,15 +177,25 @@ class EspeakProcess:
         # One that never became ready is `start`'s to report, not ours to try for ever.
         if closed or (not was_ready and self.restarts == 0):
             return
-        if lived_s < _RESTART_PAUSE_S:
-            time.sleep(_RESTART_PAUSE_S - lived_s)
+        pause_s = max(0.0, _RESTART_PAUSE_S - lived_s)
+        while not self._restart(how, pause_s):
+            pause_s = _RESTART_PAUSE_S
+
+    def _restart(self, how: str, pause_s: float) -> bool:
+        """Start the worker again after a pause; False when the machine cannot spare a process for it now."""
+        time.sleep(pause_s)
         with self._lock:
             if self._closed:
-                return
+                return True
+            try:
+                self._launch()
+            except OSError:
+                logger.exception("espeak.not_restarted", how=how)
+                return False
             self.restarts += 1
-            _restarts.labels("espeak").inc()
-            logger.warning("espeak.restarted", how=how, restarts=self.restarts)
-            self._launch()
+        _restarts.labels("espeak").inc()
+        logger.warning("espeak.restarted", how=how, restarts=self.restarts)
+        return True
 
 
 def _exactly(pipe: IO[bytes], size: int) -> bytes:

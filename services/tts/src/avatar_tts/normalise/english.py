@@ -88,7 +88,8 @@ def _time(match: re.Match[str]) -> str | None:
 def _half(match: re.Match[str], half: str | None) -> str:
     if not half:
         return ""
-    at_end = half.endswith(".") and not match.string[match.end() :].strip("\"')] ")
+    # "5 p.m." keeps its last dot for itself in mid-sentence; the dot of "5 pm." is always a full stop.
+    at_end = half.endswith(".") and ("." not in half[:-1] or not match.string[match.end() :].strip("\"')] "))
     return f" {half[0].upper()}-M{'.' if at_end else ''}"
 
 

@@ -9,6 +9,7 @@ from avatar_tts.normalise.links import LinkWords, link_rules
 from avatar_tts.normalise.numbers import digits, phone
 from avatar_tts.normalise.ukrainian_data import (
     ABBREVIATIONS,
+    ACCUSATIVE_AFTER,
     ACRONYMS,
     CURRENCIES,
     CURRENCY_CODES,
@@ -153,7 +154,10 @@ def _plain(match: re.Match[str]) -> str:
     before, case = _before(match)
     sign = "мінус " if match["sign"] else ""
     after = re.match(rf"\s*([{_LETTER}']+)", match.string[match.end() :])
-    return before + sign + number(match["amount"], _gender(after[1] if after else ""), case)
+    noun = after[1] if after else ""
+    if not before and noun.lower() in ACCUSATIVE_AFTER:
+        return sign + number(match["amount"], "feminine", "accusative")
+    return before + sign + number(match["amount"], _gender(noun), case)
 
 
 def _acronym(match: re.Match[str]) -> str | None:
