@@ -20,9 +20,10 @@ from avatar_contracts import (
     encode_control,
     ids,
 )
-from avatar_runtime import leases
-from avatar_runtime.bus import NoResponders, RequestTimeout
+from avatar_runtime import leases, metrics
+from avatar_runtime.bus import BusDisconnected, NoResponders, RequestTimeout
 from avatar_runtime.leases import Leases
+from avatar_runtime.memory_bus import MemoryBus
 from avatar_runtime.session import Session
 from avatar_runtime.testing.networks import until
 
@@ -136,6 +137,48 @@ async def test_a_session_without_pings_is_freed_and_one_with_pings_is_kept(floor
     assert (await floor.ping("asr-one", kept)).holds
     assert not (await floor.ping("asr-one", lost)).holds
     assert [ear.closed for ear in floor.ears] == [0, 1]
+
+
+async def test_a_session_claimed_again_as_its_lease_ran_out_is_kept(floor, monkeypatch):
+    monkeypatch.setattr(leases, "LEASE_S", 0.3)
+
+    class Slow(Ear):
+        async def close(self):
+            await asyncio.sleep(0.5)
+
+    await floor.open(make=Slow, capacity=3)
+    back, other = ids.new_session_id(), ids.new_session_id()
+    await floor.claim(back)
+    await floor.claim(other)
+    releasing = asyncio.create_task(floor.release("asr-one", other))  # all else waits until its worker has closed
+    await asyncio.sleep(0.05)
+    claiming = asyncio.create_task(floor.claim(back, epoch=2))
+    await releasing
+    assert isinstance(await claiming, Claimed)
+    await asyncio.sleep(0.1)
+    assert (await floor.ping("asr-one", back, epoch=2)).holds
+
+
+async def test_leases_still_end_after_the_bus_broke_while_one_was_freed(monkeypatch):
+    monkeypatch.setattr(leases, "LEASE_S", 0.2)
+
+    class Breaking(MemoryBus):
+        breaks = False
+
+        async def flush(self):
+            if self.breaks:
+                raise BusDisconnected("a flush")
+
+    bus = Breaking()
+    worker = Leases(bus, "asr", "asr-one", 1, Ear)
+    await worker.open()
+    for breaks in (True, False):
+        bus.breaks = False
+        claim = encode_control(Claim(session=ids.new_session_id(), kind="asr", epoch=1))
+        assert isinstance(decode_control((await bus.request("svc.asr.claim", claim)).data), Claimed)
+        bus.breaks = breaks
+        await until(lambda: not worker._held, within_s=2)
+    await worker.drain(0)
 
 
 async def test_pings_under_another_epoch_do_not_renew_a_lease(floor, monkeypatch):
@@ -284,8 +327,11 @@ async def test_a_bad_ping_or_release_harms_nothing(floor, verb, data):
     await floor.open()
     session = ids.new_session_id()
     await floor.claim(session)
+    labels = {"service": "asr", "stage": verb, "outcome": "malformed"}
+    before = metrics.REGISTRY.get_sample_value("avatar_bus_events_total", labels) or 0
     await floor.bus.publish(ids.worker_subject("asr", "asr-one", verb), data)
     assert (await floor.ping("asr-one", session)).holds
+    assert metrics.REGISTRY.get_sample_value("avatar_bus_events_total", labels) == before + 1
 
 
 async def test_a_worker_that_cannot_be_made_is_a_refusal_with_its_reason_and_leaves_nothing(floor):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import socket
 import time
 
 import pytest
@@ -257,6 +258,22 @@ async def test_a_payload_above_the_servers_limit_is_an_error_and_the_bus_lives_o
     await bus.publish("a.b", b"")
     await bus.flush()
     assert bus.connected
+
+
+@pytest.mark.parametrize("headers", [b"NATS/1.0 \xff\xff\xff\r\n\r\n", b"NATS/1.0"], ids=["no text", "no line end"])
+async def test_headers_nobody_can_read_do_not_make_the_bus_deaf(nats, headers):
+    bus = await nats.connect()
+    heard = Heard()
+    await bus.subscribe("a.b", heard)
+    await bus.flush()
+    with socket.create_connection(("127.0.0.1", nats.broker.port)) as stranger:
+        stranger.recv(4_096)
+        size = len(headers)
+        stranger.sendall(b'CONNECT {"verbose":false,"headers":true}\r\n')
+        stranger.sendall(b"HPUB a.b %d %d\r\n%sodd\r\n" % (size, size + 3, headers))
+        assert await heard.wait(1) == [b"odd"]
+    await bus.publish("a.b", b"good")
+    assert await heard.wait(2) == [b"odd", b"good"]
 
 
 async def test_an_announced_service_is_found_also_after_an_outage(nats):

@@ -151,6 +151,11 @@ def test_a_field_of_the_wrong_type_or_out_of_range_is_malformed(fields):
         decode("turn.text", wire(**(good | fields)))
 
 
+def test_a_text_that_is_not_unicode_cannot_be_encoded():
+    with pytest.raises(MalformedEvent, match=r"turn\.text"):
+        encode(msgspec.structs.replace(TURN, text="as a terminal gives broken bytes: \udcff"))
+
+
 @pytest.mark.parametrize("missing", ["turn", "text", "language", "end_reason"])
 def test_a_missing_field_is_malformed(missing):
     good = {"t": "turn.text", "turn": 1, "text": "hi", "language": "en", "end_reason": "typed"}

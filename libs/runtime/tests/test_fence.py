@@ -26,6 +26,10 @@ def test_what_is_not_newer_is_dropped(seq, why):
     assert judge(fence, done(1, seq)) == why
 
 
+def test_an_event_that_was_never_stamped_is_no_repeat_of_anything():
+    assert judge(Fence(), done(1, 0)) == "seq"
+
+
 def test_a_newer_lease_starts_counting_again_and_ends_the_older_one():
     fence = Fence()
     judge(fence, done(1, 500))

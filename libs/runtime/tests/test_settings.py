@@ -89,6 +89,7 @@ def test_text_becomes_the_type_of_the_field():
         ("[tts]\ngain_db = 'loud'\n", ["avatar.toml:2", "gain_db", "float"]),
         ("[tts]\ncapacity = 0\n", ["avatar.toml:2", "capacity", ">= 1"]),
         ("[tts]\nengine = \n", ["not valid TOML", "line 2"]),
+        ("x = " + "[" * 2_000, ["not valid TOML", "nested"]),
         ("tts = 5\n", ["avatar.toml:1", "[tts]"]),
         ("[log]\nlevel = 'loud'\n", ["avatar.toml:2", "log.level", "loud"]),
         ("[tts]\nespeak = 5\n", ["avatar.toml:2", "tts.espeak"]),

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from avatar_contracts import LlmDone, ReplyCommitted, TurnCancel, TurnText
-from avatar_edge import Call, CallNotReady, NullCamera, NullMic, NullOut, Recorder
+from avatar_edge import Call, CallNotReady, EdgeSettings, NullCamera, NullMic, NullOut, Recorder, dialogue
 from avatar_runtime.bus import CommandFailed
+from avatar_runtime.settings import SettingsError, load
 from avatar_runtime.testing.sessions import Peer
 
 LONG = ("One two three four five six.", "Seven eight nine ten eleven twelve.")
@@ -80,6 +81,41 @@ async def test_a_typed_line_is_a_turn(rig):
         assert (report.heard, report.typed, report.end_reason) == ("What time is it?", True, "typed")
         assert report.first_audio_ms < 300
         assert r.call.turns == [report]
+
+
+async def test_a_typed_line_that_gave_no_turn_does_not_age_the_next_one(rig, stack, monkeypatch):
+    monkeypatch.setattr(dialogue, "_TYPED_S", 0.2)
+
+    class Picky(stack.makers["asr"]):
+        async def on_typed(self, event):
+            if event.text != "\N{ZERO WIDTH SPACE}":
+                await super().on_typed(event)
+
+    stack.makers["asr"] = Picky
+    async with rig() as r:
+        await r.call.type("\N{ZERO WIDTH SPACE}")
+        await asyncio.sleep(0.5)
+        await r.call.type("What time is it?")
+        report = await r.call.turn_done(1, timeout_s=5)
+        assert report.first_audio_ms < 300
+
+
+async def test_what_the_person_was_saying_is_not_shown_for_ever_when_the_ears_die(rig, stack, said):
+    async with rig() as r:
+        r.mic.cue(said)
+        await until(lambda: r.call.captions)
+        await stack.kill("asr")
+        await until(lambda: "asr" not in r.call.workers)
+        await until(lambda: not r.call.captions, timeout_s=0.5)
+
+
+async def test_while_an_answer_is_awaited_a_leaving_worker_is_still_needed(rig, stack):
+    stack.makers["llm"] = type("Mute", (stack.makers["llm"],), {"sentences": ()})
+    async with rig() as r:
+        assert not r.call.answering()
+        stack.made["llm"][0].session._inlets["turn.text"].handlers.clear()
+        await r.call.type("hello")
+        await until(r.call.answering, timeout_s=1)
 
 
 async def test_a_typed_line_nobody_takes_is_an_error(stack, settings):
@@ -288,6 +324,19 @@ async def test_the_recording_has_the_voices_and_the_face_in_step(rig, said, tmp_
     assert recorder.stats.dropped_frames <= 1
 
 
+async def test_a_device_that_cannot_be_closed_does_not_cost_the_recording(stack, settings, tmp_path):
+    class Stuck(NullOut):
+        def close(self):
+            super().close()
+            raise OSError("the device is gone")
+
+    recorder = Recorder(tmp_path / "call.mp4", 64, 64)
+    async with Call(stack.bus, settings, NullMic(), Stuck(), NullCamera(), recorder=recorder) as call:
+        await call.ready(5)
+    assert (tmp_path / "call.mp4").exists()
+    assert not call._screen._thread._thread.is_alive()
+
+
 async def test_after_the_call_no_thread_and_no_lease_is_left(rig, stack):
     before = {thread.name for thread in threading.enumerate()}
     async with rig() as r:
@@ -327,6 +376,12 @@ async def test_events_of_a_worker_that_was_replaced_are_not_heard(rig, stack):
         await zombie.publish(ReplyCommitted(turn=1, reply=99))
         await asyncio.sleep(0.1)
         assert 99 not in r.call._playout._tracks
+
+
+@pytest.mark.parametrize("flag", ["--language=English", "--height=3840", "--codec=vp9", f"--persona={'x' * 121}"])
+def test_a_setting_no_worker_would_take_is_refused_at_the_start(flag):
+    with pytest.raises(SettingsError, match="cannot be used"):
+        load("edge", EdgeSettings, [flag], {})
 
 
 def test_settings_become_what_the_workers_are_told(settings):

@@ -178,6 +178,16 @@ def test_a_committed_reply_without_any_sound_does_not_hold_up_the_next_one():
     assert clock.states() == ["stopped", "started", "audible"]
 
 
+def test_any_number_of_committed_replies_without_sound_does_not_make_it_mute():
+    clock = Clock(frame_wait_s=0)
+    for reply in range(1, 21):
+        clock.commit(reply, turn=reply)
+    clock.chunk(20, 0, loud(500), turn=20)
+    clock.run(0.1)
+    assert clock.sound.any()
+    assert clock.states() == ["stopped"] * 19 + ["started", "audible"]
+
+
 def test_a_reply_that_is_given_up_by_its_voice_ends_after_the_set_time():
     clock = Clock(frame_wait_s=0, starve_s=0.5)
     clock.commit(1)
@@ -246,6 +256,28 @@ def test_resampling_keeps_the_length_the_pitch_and_the_clock(voice_rate):
     assert np.abs(clock.sound[500:47_500] - expected[500:47_500]).max() < 60
     assert not clock.sound[48_002:].any()
     assert clock.playout.changes(clock.now)[-1].progress.played == voice_rate
+
+
+def test_a_chunk_of_another_time_is_not_believed():
+    clock = Clock(frame_wait_s=0)
+    clock.commit(1)
+    clock.chunk(1, 0, loud(800))
+    clock.chunk(1, 60 * RATE, loud(800))
+    clock.chunk(1, 800, loud(800))
+    clock.done(1, 1_600)
+    clock.run(0.3)
+    assert np.count_nonzero(clock.sound) == 1_600
+    assert clock.states()[-1] == "finished"
+
+
+def test_a_voice_that_runs_far_ahead_is_cut_and_fills_no_memory():
+    playout = Playout(RATE)
+    second = loud(RATE).tobytes()
+    taken = [
+        playout.chunk(TtsChunk(turn=1, reply=1, sentence=0, rate=RATE, start=at * RATE, pcm=second), 0.0)
+        for at in range(200)
+    ]
+    assert taken == [True] * 121 + [False] * 79
 
 
 class Conversations(RuleBasedStateMachine):

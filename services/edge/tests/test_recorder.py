@@ -1,3 +1,4 @@
+import threading
 import time
 
 import av
@@ -105,6 +106,22 @@ def test_an_encoder_that_cannot_keep_up_loses_pictures_not_memory(tmp_path):
     assert stats.frames + stats.dropped_frames == FRAMES_HELD * 6
 
 
+def test_a_disk_that_hangs_fills_no_memory_with_sound(tmp_path, monkeypatch):
+    monkeypatch.setattr("avatar_edge.recorder.ITEMS_HELD", 100)
+    recorder = Recorder(tmp_path / "slow.mp4", SIZE, SIZE)
+    go_on = threading.Event()
+    write = recorder._mux
+    recorder._mux = lambda packets: go_on.wait(5) and write(packets)
+    recorder.open()
+    recorder.picture(level(DARK), 0.0)
+    for block in range(1_000):
+        recorder.voice(np.zeros(480, np.int16), 48_000, block * 0.01)
+    assert recorder._items.qsize() <= 100
+    go_on.set()
+    recorder.close()
+    assert recorder.error == ""
+
+
 def test_a_place_that_cannot_be_written_is_a_clear_error(tmp_path):
     with pytest.raises(RecordingError, match="cannot be written"):
         Recorder(tmp_path / "no" / "x.mp4").open()
@@ -121,6 +138,7 @@ def test_a_failure_while_recording_is_told_and_does_not_block_the_call(tmp_path)
         recorder.picture(level(DARK), 1.0 + tick * 0.04)
     recorder.close()
     assert recorder.error.startswith("the recording stopped")
+    assert not recorder._thread.is_alive()
 
 
 def test_a_recording_that_never_began_leaves_no_trace(tmp_path):

@@ -75,10 +75,10 @@ async def receiver():
 
 
 async def shown(receiver):
-    """What the camera would show of the idle frames that have come, oldest first."""
+    """What the camera would show of the idle frames that have come, oldest first; too early for any margin."""
     await asyncio.sleep(0.1)
     pictures = []
-    for tick in range(8):
+    for tick in range(-8, 0):
         choice = receiver.pairing.choose(None, tick * 0.04, tick * 0.04)
         if choice.source == "live":
             pictures.append(luma(choice.picture))
@@ -122,6 +122,24 @@ async def test_a_broken_access_unit_asks_for_a_keyframe_and_the_stream_goes_on(r
         assert await shown(video) == pytest.approx([50], abs=3)
 
 
+async def test_a_frame_that_upsets_the_decoder_does_not_end_the_picture(receiver, h264, monkeypatch):
+    stream = Stream(h264)
+    async with receiver() as (video, face):
+        decode, seen = video._decoder.decode, []
+
+        def upset(frame):
+            seen.append(frame)
+            if len(seen) == 1:
+                raise MemoryError("as a decoder may")
+            return decode(frame)
+
+        monkeypatch.setattr(video._decoder, "decode", upset)
+        await face.publish(stream.frame())
+        await face.wait_for(VideoKeyframe)
+        await face.publish(stream.frame(keyframe=True))
+        assert await shown(video) == pytest.approx([40], abs=3)
+
+
 async def test_the_stream_of_a_new_worker_begins_anew(receiver, h264):
     first, second = Stream(h264), Stream(h264)
     async with receiver() as (video, face):
@@ -158,6 +176,9 @@ def test_jpeg_frames_are_decoded_and_what_is_no_picture_is_an_error():
     assert (picture.width, picture.height) == (50, 48)
     assert picture.pts_s == pytest.approx(0.05)
     assert luma(picture) == pytest.approx(120, abs=3)
+    line = simplejpeg.encode_jpeg(np.zeros((1, 5, 3), np.uint8), colorspace="BGR")
+    with pytest.raises(DecodeError, match="5 x 1"):
+        Decoder().decode(msgspec.structs.replace(frame, data=line))
     for codec in ("jpeg", "h264"):
         for data in (b"", b"nonsense", jpeg[:100] if codec == "jpeg" else b"\x00\x00\x01\x65\x88"):
             with pytest.raises(DecodeError):

@@ -72,7 +72,7 @@ class Fake:
 class Owner:
     def __init__(self):
         self.changes, self.lost, self.told = [], [], []
-        self.is_speaking = False
+        self.is_answering = False
         self.frame = None
 
     def floors(self, kind):
@@ -84,8 +84,8 @@ class Owner:
     def frame_at(self):
         return time.perf_counter() if self.frame is None else self.frame
 
-    def speaking(self):
-        return self.is_speaking
+    def answering(self):
+        return self.is_answering
 
     async def workers_changed(self, leases):
         self.changes.append({lease.kind: (lease.worker, lease.epoch) for lease in leases})
@@ -197,7 +197,7 @@ async def test_a_leaving_worker_finishes_the_reply_it_is_in_but_not_for_ever():
     first = await Fake(bus, "tts", "tts-1").up()
     async with keeping("tts", bus=bus) as (workers, owner):
         await until(lambda: workers.leases)
-        owner.is_speaking = True
+        owner.is_answering = True
         await first.leave_queue()
         await Fake(bus, "tts", "tts-2").up()
         first.pong = Pong(holds=True, draining=True)

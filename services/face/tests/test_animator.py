@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import threading
 
 import av
 import cv2
@@ -26,7 +27,11 @@ from avatar_contracts import (
 from avatar_contracts.errors import ErrorRaised
 from avatar_face.animator import Animator
 from avatar_face.avatars import Avatars
+from avatar_face.encode import JpegEncoder
+from avatar_face.idle import Idle
 from avatar_face.settings import FaceSettings
+from avatar_face.stage import Stage
+from avatar_face.timeline import Timeline
 from avatar_runtime.testing.sessions import serving
 
 RATE = 22_050
@@ -202,6 +207,51 @@ async def test_the_edge_chooses_size_and_codec(engine):
         frame = await peer.wait_for(VideoFrame, timeout_s=10)
         assert (frame.width, frame.height, frame.codec, frame.keyframe) == (320, 240, "jpeg", True)
         assert cv2.imdecode(np.frombuffer(frame.data, np.uint8), cv2.IMREAD_COLOR).shape == (240, 320, 3)
+
+
+async def test_a_failing_event_is_told_once_and_the_picture_goes_on(face):
+    frames, failures = [], []
+
+    def bad(_stage: Stage, _at: float) -> None:
+        raise RuntimeError("no such thing")
+
+    stage = Stage(
+        prepare=lambda: (face, JpegEncoder(50)),
+        timeline=lambda now: Timeline(Idle(1), 25, now),
+        emit=frames.append,
+        failed=lambda code, _: failures.append(code),
+        busy=contextlib.nullcontext,
+    )
+    stage.start()
+    stage.post(bad)
+    stage.post(bad)
+    await asyncio.sleep(0.3)
+    await asyncio.to_thread(stage.stop)
+    assert failures == ["face.frame"]
+    assert len(frames) == 4
+
+
+async def test_a_face_that_is_still_being_prepared_does_not_hold_up_the_release_of_its_session(face):
+    go_on = threading.Event()
+    frames = []
+
+    def prepare():
+        go_on.wait(5)
+        return face, JpegEncoder(50)
+
+    stage = Stage(
+        prepare=prepare,
+        timeline=lambda now: Timeline(Idle(1), 25, now),
+        emit=frames.append,
+        failed=lambda _code, error: frames.append(error),
+        busy=contextlib.nullcontext,
+    )
+    stage.start()
+    async with asyncio.timeout(2):
+        await asyncio.to_thread(stage.stop)
+    go_on.set()
+    await asyncio.sleep(0.1)
+    assert frames == []
 
 
 async def test_an_unknown_avatar_is_reported_and_the_default_shown(engine):

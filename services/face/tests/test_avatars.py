@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from avatar_face import avatars, framing, landmarks, packs, photo
-from avatar_face.errors import PackError, PhotoError
+from avatar_face.errors import PackError, PhotoError, SizeError
 from avatar_face.geometry import Face
 from avatar_face.settings import FaceSettings
 from avatar_runtime.engines import EngineError
@@ -105,6 +105,23 @@ def test_a_service_with_an_unusable_avatar_says_why_it_cannot_start(engine, tmp_
 def test_a_missing_photo_is_an_error_that_names_it(engine, tmp_path):
     with pytest.raises(PhotoError, match=r"nobody\.jpg"):
         avatars.pack(engine, tmp_path / "nobody.jpg", 512, 512)
+
+
+def test_an_empty_photo_is_an_error_and_not_the_drawn_portrait(engine, pack, tmp_path):
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(PhotoError, match="not a photo"):
+        avatars.pack(engine, tmp_path / "empty.png", 512, 512)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (62, 64), (65, 64), (64, 258), (3842, 2160)])
+def test_sizes_that_cannot_be_drawn_are_refused(size):
+    with pytest.raises(SizeError, match=f"{size[0]}x{size[1]}"):
+        framing.check_size(*size)
+
+
+def test_sizes_that_are_asked_for_can_be_drawn():
+    for size in ((64, 64), (512, 512), (1280, 720), (720, 1280), (3840, 2160)):
+        framing.check_size(*size)
 
 
 def test_sessions_may_only_ask_for_photos_in_the_photo_folder(engine, drawn, tmp_path):

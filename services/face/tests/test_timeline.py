@@ -254,6 +254,17 @@ def test_a_chunk_heard_twice_counts_once():
     assert script.of(1)[-1][1].pts / RATE == pytest.approx(0.88)
 
 
+@pytest.mark.parametrize("start", [3_601.0, 2**53 / RATE - 1])
+def test_sound_that_cannot_belong_to_a_reply_is_refused_and_its_reply_is_shown_all_the_same(start):
+    script = Script()
+    script.say(1, 0.2, start=start, done=False)
+    script.say(1, 0.4, done=False)
+    script.say(1, 0.4, start=60.0)
+    assert script.timeline.refused == 2
+    script.play(1, 0.6, total=0.4)
+    assert [shot.pts for _, shot in script.shots if shot.reply == 1][:3] == [0, 640, 1280]
+
+
 def test_a_face_that_takes_over_in_the_middle_of_a_reply_goes_on_there():
     script = Script()
     script.run(0.5)

@@ -20,10 +20,10 @@ from avatar_contracts import (
     TurnText,
 )
 from avatar_llm.engines import scripted
-from avatar_llm.engines.base import EngineInfo
 from avatar_llm.mind import MAX_TURN_CHARS, Mind
 from avatar_llm.settings import LlmSettings
 from avatar_runtime import metrics
+from avatar_runtime.engines import EngineInfo
 from avatar_runtime.testing.sessions import serving
 
 ONE_LINE = "I would say so, because it is true. Is it not?"
@@ -56,7 +56,7 @@ async def mind_with(engine=None, claimed=None, **changes):
 class Engine:
     """A mind whose stream is written in the test."""
 
-    info = EngineInfo("faulty", (), "cpu", "Apache-2.0")
+    info = EngineInfo(name="faulty", device="cpu", licence="Apache-2.0")
 
     def __init__(self, stream):
         self._stream = stream

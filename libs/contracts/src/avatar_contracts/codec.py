@@ -18,10 +18,13 @@ def encode(event: Event) -> bytes:
     Raises:
         PayloadTooLarge: Above the cap of its tag.
         UnknownEvent: Not in the registry.
-        MalformedEvent: A field has the wrong type or is out of range.
+        MalformedEvent: A field has the wrong type or is out of range, or a text that is not Unicode.
     """
     spec = spec_of(event)
-    data = _encoder.encode(event)
+    try:
+        data = _encoder.encode(event)
+    except UnicodeError as error:
+        raise MalformedEvent(spec.tag, str(error)) from error
     if len(data) > spec.cap_bytes:
         raise PayloadTooLarge(spec.tag, len(data), spec.cap_bytes)
     # A struct takes any value when it is made, and every consumer would drop a wrong one: its sender must learn of it.

@@ -5,9 +5,32 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+from dataclasses import dataclass
 from typing import Any
 
 from avatar_contracts import Kind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineInfo:
+    """What a person should know of an engine before choosing it.
+
+    Attributes:
+        name: As in the setting `engine`.
+        device: Where it runs: ``cpu``, ``cuda`` or ``remote``.
+        licence: Of code and weights, with attribution.
+        languages: ISO 639 codes it understands, answers in or speaks, its usual one first; empty where language does
+            not matter or its model decides.
+        rate: Samples per second it hears or speaks; 0 where there is no sound.
+        needs: What must be installed or downloaded first; empty for nothing.
+    """
+
+    name: str
+    device: str
+    licence: str
+    languages: tuple[str, ...] = ()
+    rate: int = 0
+    needs: str = ""
 
 
 class EngineError(Exception):

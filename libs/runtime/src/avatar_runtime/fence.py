@@ -31,6 +31,6 @@ class Fence:
         self.raise_to(kind, event.epoch)
         newest = self._seqs.get((kind, spec.tag), 0)
         if event.seq <= newest:
-            return "repeat" if event.seq == newest else "seq"
+            return "repeat" if event.seq == newest > 0 else "seq"  # 0: never stamped, so nobody has acted on it
         self._seqs[kind, spec.tag] = event.seq
         return ""

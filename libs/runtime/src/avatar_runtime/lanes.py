@@ -31,7 +31,6 @@ class LaneQueue(Generic[T]):
         depth = {Lane.CONTROL: None, Lane.ORDERED: ordered_depth, Lane.LATEST: 1}[lane]
         self._items: deque[T] = deque(maxlen=depth)
         self._arrived = asyncio.Event()
-        self.lane = lane
         self.dropped = 0
 
     def __len__(self) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from avatar_contracts import (
     Ack,
@@ -25,7 +25,9 @@ from avatar_contracts.control import Control
 from avatar_contracts.errors import ContractError
 from avatar_runtime import log, metrics
 from avatar_runtime.bus import Bus, BusError, Message, Subscription
-from avatar_runtime.session import Session
+from avatar_runtime.session import RECEIVED, Session
+
+C = TypeVar("C", Ping, Release)
 
 LEASE_S = 3.0
 """A session whose edge has not pinged for this long is freed; edges ping every 100 ms."""
@@ -97,7 +99,8 @@ class Leases:
         if room and self._claiming is None:
             subject = ids.claim_subject(self._kind)
             self._claiming = await self._bus.subscribe(subject, self._on_claim, queue=self._kind)
-            await self._bus.flush()
+            with contextlib.suppress(BusError):  # away meanwhile: the queue is joined when it is back
+                await self._bus.flush()
         elif not room and self._claiming is not None:
             claiming, self._claiming = self._claiming, None
             await claiming.unsubscribe()
@@ -166,8 +169,8 @@ class Leases:
             logger.warning("answer.unsent", error=str(error))
 
     def _on_ping(self, message: Message) -> None:
-        ping = self._decode(message)
-        if not isinstance(ping, Ping):
+        ping = self._decode(message, Ping)
+        if ping is None:
             return
         held = self._held.get(ping.session)
         holds = held is not None and held.session.epoch == ping.epoch
@@ -177,8 +180,8 @@ class Leases:
         self._spawn(self._answer(message, Pong(holds=holds, draining=self.draining, stalled_s=stalled_s)))
 
     def _on_release(self, message: Message) -> None:
-        release = self._decode(message)
-        if isinstance(release, Release):
+        release = self._decode(message, Release)
+        if release is not None:
             self._spawn(self._release(message, release))
 
     async def _release(self, message: Message, release: Release) -> None:
@@ -188,24 +191,32 @@ class Leases:
                 await self._free(release.session, "released")
         await self._answer(message, Ack())
 
-    @staticmethod
-    def _decode(message: Message) -> Control | None:
+    def _decode(self, message: Message, expected: type[C]) -> C | None:
+        """The control message; anything else is counted and dropped."""
+        verb = message.subject.rsplit(".", 1)[-1]
         try:
-            return decode_control(message.data)
+            control = decode_control(message.data)
+            if not isinstance(control, expected):
+                raise ContractError(f"a {verb} was expected")
         except ContractError as error:
-            logger.warning("control.malformed", error=str(error))
+            RECEIVED.labels(self._kind, verb, "malformed").inc()
+            logger.debug("control.malformed", verb=verb, error=str(error))
             return None
+        RECEIVED.labels(self._kind, verb, "taken").inc()
+        return control
 
     async def _expire(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(LEASE_S / 6)
-            now = asyncio.get_running_loop().time()
             for session_id, held in list(self._held.items()):
                 if not self._bus.connected:  # no ping can come: the edge may be well, and its history is worth keeping
-                    held.until = now + LEASE_S
-                elif now > held.until:
+                    held.until = loop.time() + LEASE_S
+                elif loop.time() > held.until:
                     async with self._lock:
-                        await self._free(session_id, "expired")
+                        # While this waited, the edge may have come back with a ping or a new claim.
+                        if self._held.get(session_id) is held and loop.time() > held.until:
+                            await self._free(session_id, "expired")
 
     async def _free(self, session_id: str, reason: str) -> None:
         held = self._held.pop(session_id, None)

@@ -18,7 +18,6 @@ LABELS = frozenset({"service", "stage", "engine", "outcome"})
 _UNITS = ("_seconds", "_bytes", "_ratio")
 
 # Buckets in seconds, chosen around what each stage should take.
-BUS_S = (0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
 FRAME_S = (0.001, 0.002, 0.004, 0.006, 0.008, 0.012, 0.016, 0.025, 0.04, 0.08)
 CHUNK_S = (0.002, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.4, 0.8, 1.6)
 DECODE_S = (0.02, 0.05, 0.08, 0.12, 0.18, 0.25, 0.35, 0.5, 0.8, 1.5, 3.0)

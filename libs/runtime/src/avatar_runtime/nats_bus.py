@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.micro import add_service
 
-from avatar_runtime import log
+from avatar_runtime import log, metrics
 from avatar_runtime.bus import BusDisconnected, BusError, Message, NoResponders, PublishDenied, RequestTimeout
 from avatar_runtime.settings import BusSettings
 
@@ -33,7 +33,22 @@ FLUSH_S = 2.0
 CLOSE_S = 1.0
 _DENIED = re.compile(r'permissions violation for publish to "([^"]+)"', re.IGNORECASE)
 
+_bad_headers = metrics.counter("avatar_bus_bad_headers_total", "Messages whose headers could not be read")
+
 logger = log.get(__name__)
+
+
+class _Client(Client):  # type: ignore[misc]  # nats-py is checked without its own annotations
+    """A client that survives headers nobody can read."""
+
+    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
+        # nats-py ends its reader for some of them and is then deaf for 15 s. The message goes on without its headers.
+        try:
+            found: dict[str, str] | None = await super()._process_headers(headers)
+        except (ValueError, IndexError):
+            _bad_headers.inc()
+            return None
+        return found
 
 
 @dataclass(eq=False)
@@ -78,7 +93,7 @@ class NatsBus:
     def __init__(self, settings: BusSettings, name: str) -> None:
         self._settings = settings
         self._name = name
-        self._client = Client()
+        self._client: Client = _Client()
         self._subscriptions: list[_Subscribed] = []
         self._state_callbacks: list[Callable[[bool], None]] = []
         self._denied: set[str] = set()
@@ -215,7 +230,7 @@ class NatsBus:
     async def _reopen(self) -> None:
         while True:
             await asyncio.sleep(RECONNECT_WAIT_S)
-            self._client = Client()
+            self._client = _Client()
             try:
                 await self._open(await self._credentials())
                 for subscription in list(self._subscriptions):

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -124,16 +124,12 @@ class Service:
                 signal.signal(getattr(signal, name), stop)
 
 
-def run(kind: Kind, settings_type: type[S], serve: Callable[[S], Awaitable[None]]) -> None:
+def run(kind: Kind, settings_type: type[S], serve: Callable[[S], Coroutine[Any, Any, None]]) -> None:
     """Load the settings and run `serve` as this process; a failure a person can mend ends in one sentence."""
     try:
         settings = load(kind, settings_type)
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_main(serve, settings))
+            asyncio.run(serve(settings))
     except (SettingsError, EngineError, BusError) as error:
         sys.stderr.write(f"avatar {kind}: {error}\n")
         sys.exit(2)
-
-
-async def _main(serve: Callable[[S], Awaitable[None]], settings: S) -> None:
-    await serve(settings)

@@ -48,7 +48,7 @@ COMMAND_TRIES = 3
 CLOSE_TRIES = 4
 CLOSE_TRY_S = 0.5
 
-_received = metrics.counter("avatar_bus_events_total", "Events taken from the bus", ["service", "stage", "outcome"])
+RECEIVED = metrics.counter("avatar_bus_events_total", "Events taken from the bus", ["service", "stage", "outcome"])
 _failures = metrics.counter("avatar_handler_errors_total", "Handlers that raised", ["service", "stage"])
 _unsent = metrics.counter("avatar_bus_unsent_total", "Events dropped because the bus was away", ["service", "stage"])
 
@@ -133,7 +133,7 @@ class Session:
 
     def _take(self, inlet: _Inlet, message: Message) -> None:
         outcome = self._admit(inlet, message)
-        _received.labels(self.kind, inlet.spec.tag, outcome or "taken").inc()
+        RECEIVED.labels(self.kind, inlet.spec.tag, outcome or "taken").inc()
         if message.reply and inlet.ack and outcome in ("", "repeat"):
             self.spawn(self._acknowledge(message.reply), "acknowledge")
 

@@ -52,6 +52,8 @@ def from_file(named: Path | str | None, kind: str, keys: Mapping[str, Any]) -> V
         raise SettingsError(f"settings file {path} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"settings file {path} is not valid TOML: {error}; correct that line") from error
+    except RecursionError as error:
+        raise SettingsError(f"settings file {path} is not valid TOML: it is nested too deeply") from error
     values: Values = {}
     sections = {*SECTIONS, kind}
     for section in sorted(tables, key=kind.__eq__):  # the service's own section last: it overrides the shared ones

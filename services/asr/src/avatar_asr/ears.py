@@ -10,7 +10,8 @@ from avatar_asr.smart_turn import SmartTurn
 from avatar_asr.vad import FRAME_SAMPLES, VadModel
 
 if TYPE_CHECKING:
-    from avatar_asr.engines.base import AsrEngine, EngineInfo
+    from avatar_asr.engines.base import AsrEngine
+    from avatar_runtime.engines import EngineInfo
 
 
 class Ears:

@@ -41,8 +41,11 @@ class AudioIn(Protocol):
     def close(self) -> None:
         """End; nothing is delivered after this returns."""
 
-    def last_voiced(self, until: int) -> int | None:
-        """The sample after the last voiced one before `until`, or None where the device cannot know the truth."""
+    def last_voiced(self, near: int, until: int) -> int | None:
+        """Where the voice that the ears heard end near sample `near` really ended, at `until` at the latest.
+
+        The sample after its last voiced one; None where the device cannot know the truth.
+        """
 
 
 Source = Callable[[int, float], Pcm]

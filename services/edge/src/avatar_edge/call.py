@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Literal, Self
 
@@ -35,11 +35,14 @@ from avatar_edge.settings import EdgeSettings
 from avatar_edge.turns import TurnReport
 from avatar_edge.video import VideoReceiver
 from avatar_edge.workers import KINDS, WORDS, Workers
+from avatar_runtime import log
 from avatar_runtime.bus import Bus
 from avatar_runtime.session import Session
 
 State = Literal["offline", "waiting", "listening", "hearing", "thinking", "speaking"]
 _HOUSEKEEPING_S = 0.1
+
+logger = log.get(__name__)
 
 
 class Call:
@@ -137,7 +140,12 @@ class Call:
             raise CallNotReady(f"after {timeout_s:.0f} s the call still lacks {', '.join(self._lacks())}") from None
 
     async def type(self, text: str) -> None:
-        """Say `text` by typing it; raises `CommandFailed` when no ears take it."""
+        """Say `text` by typing it.
+
+        Raises:
+            CommandFailed: No ears take it.
+            ContractError: It is longer than a line may be, or not text.
+        """
         await self._dialogue.type(text)
 
     async def turn_done(self, number: int, timeout_s: float = 30.0) -> TurnReport:
@@ -222,17 +230,25 @@ class Call:
             return
         self._closed = True
         await self._dialogue.close()
-        await asyncio.to_thread(self._mic.close)
+        await self._shut(self._mic.close, self._player.close)  # nothing is heard or said from here on
         with contextlib.suppress(Exception):  # the end of a call is no place to fail
             await self._session.publish(SessionClosed(reason=reason))
         await self._session.close()
         await self._workers.release()
         if self._video_session is not self._session:
             await self._video_session.close()
-        for close in (self._player.close, self._screen.close, self._video.close):
-            await asyncio.to_thread(close)
+        await self._shut(self._screen.close, self._video.close)
         if self._recorder is not None:
-            await asyncio.to_thread(self._recorder.close)
+            await self._shut(self._recorder.close)
+
+    @staticmethod
+    async def _shut(*closes: Callable[[], None]) -> None:
+        """Run each off the event loop; one that fails does not keep the others open."""
+        for close in closes:
+            try:
+                await asyncio.to_thread(close)
+            except Exception:
+                logger.exception("call.close_failed")
 
     async def _keep_house(self) -> None:
         connected = True
@@ -284,9 +300,9 @@ class Call:
         """See `workers.Owner`."""
         return self._video.last_at
 
-    def speaking(self) -> bool:
+    def answering(self) -> bool:
         """See `workers.Owner`."""
-        return self._playout.busy
+        return self._playout.busy or self._dialogue.ledger.thinking
 
     async def workers_changed(self, leases: tuple[WorkerLease, ...]) -> None:
         """See `workers.Owner`."""
@@ -303,7 +319,7 @@ class Call:
         message = f"the {kind} worker ({WORDS[kind]}) {why}; another one is being claimed"
         await self._session.report(f"{kind}.lost", message)
         if kind == "asr":
-            self._dialogue.hearing = False
+            self._dialogue.ears_lost()
         elif kind in ("llm", "tts"):
             await self._dialogue.break_off(message)
 

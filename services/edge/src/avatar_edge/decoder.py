@@ -33,7 +33,7 @@ class Decoder:
     def _decode_jpeg(self, data: bytes) -> Any:
         try:
             height, width, _, _ = simplejpeg.decode_jpeg_header(data)
-            if not 4 <= height * width <= MOST_PIXELS:
+            if min(height, width) < 2 or height * width > MOST_PIXELS:
                 raise DecodeError(f"a JPEG of {width} x {height} pixels is out of bounds")
             return from_bgr(simplejpeg.decode_jpeg(data, colorspace="BGR"))
         except ValueError as error:

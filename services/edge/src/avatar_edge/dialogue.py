@@ -35,12 +35,16 @@ from avatar_edge.playout import Change, Playout
 from avatar_edge.tracing import PlayTrace
 from avatar_edge.turns import Ledger, TurnReport
 from avatar_edge.workers import WORDS
-from avatar_runtime import log
+from avatar_runtime import log, metrics
 from avatar_runtime.session import Session
 
 _SETTLE_S = 0.3
+_TYPED_S = 3.0
+"""A typed line whose turn has not come by then never will: it was empty, or the ears died."""
 _AFTER_END_S = 0.25
 """The ears place the end of speech this much too early at most; voice up to there belongs to the turn."""
+
+_chunks = metrics.counter("avatar_edge_chunks_total", "Pieces of sound from the voice", ["outcome"])
 
 logger = log.get(__name__)
 
@@ -97,7 +101,7 @@ class Dialogue:
     # --- for the call ------------------------------------------------------------------------------------------
 
     async def type(self, text: str) -> None:
-        """Say `text` by typing it; raises `CommandFailed` when no ears take it."""
+        """See `Call.type`."""
         sent_at = time.perf_counter()
         self._typed.append(sent_at)
         try:
@@ -140,6 +144,11 @@ class Dialogue:
         for turn in self.ledger.waiting(now - waited_s):
             self._playout.cancel_turn(turn, "no answer came in time", now)
             self._fail(turn, f"no answer came within {waited_s:.0f} s")
+
+    def ears_lost(self) -> None:
+        """Nobody hears the person now: what they were saying will not become a turn."""
+        self.hearing = False
+        self.captions = ""
 
     async def break_off(self, why: str) -> None:
         """The mind or the voice is gone: end what cannot be finished, and wait until what was heard is known."""
@@ -185,6 +194,8 @@ class Dialogue:
         self.hearing = False
         self.captions = ""
         if event.end_reason == "typed":
+            while self._typed and now - self._typed[0] > _TYPED_S:
+                self._typed.popleft()
             voiced_end = self._typed.popleft() if self._typed else now
         else:
             voiced_end = self._mic.voiced_end(event.speech_end, round(_AFTER_END_S * MIC_RATE))
@@ -233,7 +244,7 @@ class Dialogue:
     async def _on_chunk(self, event: TtsChunk) -> None:
         now = time.perf_counter()
         self.ledger.mark(event.turn, event.reply, "first_chunk", now)
-        self._playout.chunk(event, now)
+        _chunks.labels("taken" if self._playout.chunk(event, now) else "useless").inc()
 
     async def _on_tts_done(self, event: TtsDone) -> None:
         self._playout.done(event, time.perf_counter())

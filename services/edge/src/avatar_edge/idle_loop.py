@@ -24,11 +24,6 @@ class IdleLoop:
         self._left: Picture | None = None
         self._fading = 0
 
-    @property
-    def running(self) -> bool:
-        """Whether the loop is what is shown."""
-        return bool(self._order)
-
     def keep(self, picture: Picture) -> None:
         """A live idle picture was shown."""
         if self._kept and self._kept[-1].i420.shape != picture.i420.shape:

@@ -45,35 +45,23 @@ class JitterBuffer:
     Attributes:
         position: The next sample `take` gives.
         total: Length of the reply in samples, None until it is known.
-        holes: Gaps that were filled with silence.
-        late: Pieces that came after their place had been given.
-        duplicates: Pieces that were there already.
-        refused: Pieces beyond the capacity.
     """
 
     def __init__(self, capacity: int) -> None:
         """`capacity`: samples held at most; what comes on top is refused."""
         self.position = 0
         self.total: int | None = None
-        self.holes = self.late = self.duplicates = self.refused = 0
         self._capacity = capacity
         self._pieces: dict[int, Pcm] = {}
 
     def put(self, start: int, pcm: Pcm) -> bool:
-        """Take a piece that begins at `start`; returns False when it was of no use."""
-        end = start + len(pcm)
-        if end <= self.position:
-            self.late += 1
-            return False
-        if end > self.position + self._capacity:
-            self.refused += 1
+        """Take a piece that begins at `start`; returns False when it is empty, late, too far ahead or there already."""
+        if not len(pcm) or not self.position < start + len(pcm) <= self.position + self._capacity:
             return False
         known = self._pieces.get(start)
         if known is not None and len(known) >= len(pcm):
-            self.duplicates += 1
             return False
-        if len(pcm):
-            self._pieces[start] = pcm
+        self._pieces[start] = pcm
         return True
 
     def take(self) -> Pcm:
@@ -104,13 +92,7 @@ class JitterBuffer:
         """Whether every sample of the reply has been given."""
         return self.total is not None and self.position >= self.total
 
-    def skip_hole(self) -> int:
-        """Give up the gap before the earliest piece: the next `take` begins with silence. Returns its length."""
-        if not self._pieces:
-            return 0
-        first = min(self._pieces)
-        missing = first - self.position
-        if missing > 0:
-            self.holes += 1
+    def skip_hole(self) -> None:
+        """Give up the gap before the earliest piece: the next `take` begins with silence."""
+        if self._pieces and (missing := min(self._pieces) - self.position) > 0:
             self._pieces[self.position] = np.zeros(missing, np.int16)
-        return max(0, missing)

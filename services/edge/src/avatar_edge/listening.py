@@ -41,7 +41,7 @@ class MicPublisher:
 
         A microphone that knows the truth is asked, allowing for ears that place the end up to `margin` too early.
         """
-        known = self._mic.last_voiced(min(speech_end + margin, self._newest.start + FRAME))
+        known = self._mic.last_voiced(speech_end, min(speech_end + margin, self._newest.start + FRAME))
         return self._time_of(speech_end if known is None else known)
 
     def _time_of(self, sample: int) -> float:

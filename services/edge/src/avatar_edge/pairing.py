@@ -15,14 +15,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from avatar_edge.idle_loop import IdleLoop
-from avatar_edge.picture import Picture
+from avatar_edge.picture import Picture, blended
 from avatar_edge.playhead import Playhead
 
 STALL_S = 0.2
 IDLE_AHEAD = 4
 """Idle pictures waiting at most: more means that the face's clock runs faster than the camera's."""
 MARGIN_EVERY_S = 2.0
-"""The idle face is held for one period to gain a picture of margin against jitter, at most this often."""
+"""The idle face is slowed for one period to gain a picture of margin against jitter, at most this often."""
 BACKLOG = 75
 """Speaking pictures (3 s) held at most for replies that wait for their sound."""
 SLACK_S = 0.004
@@ -159,11 +159,14 @@ class Pairing:
         return picture
 
     def _next_idle(self, due: float) -> Picture | None:
-        """The next idle picture; one is kept back, so that a late one does not show."""
+        """The next idle picture; one is kept back, so that a late one does not show.
+
+        That one is gained by showing, for one period, a picture half way to it.
+        """
         steady = self._live_at is None or due - self._live_at < 3 * self._early_s
         if len(self._idle) == 1 and steady and due >= self._margin_at:
             self._margin_at = due + MARGIN_EVERY_S
-            return None
+            return blended(self._current, self._idle[0], 0.5) if self._current is not None else None
         return self._idle.popleft() if self._idle else None
 
     def _speak(self, queue: deque[Picture], head: Playhead, now: float) -> Picture | None:

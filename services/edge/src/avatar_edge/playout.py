@@ -78,11 +78,11 @@ class Playout:
             if track := self._track(event.turn, event.reply):
                 track.script.text(event.sentence, event.text)
 
-    def chunk(self, event: TtsChunk, now: float) -> None:
-        """A piece of a reply's sound; pieces of replies that are over are dropped."""
+    def chunk(self, event: TtsChunk, now: float) -> bool:
+        """A piece of a reply's sound; returns False when it was of no use, as those of replies that are over."""
         with self._lock:
-            if track := self._track(event.turn, event.reply):
-                track.put(event, now)
+            track = self._track(event.turn, event.reply)
+            return track is not None and track.put(event, now)
 
     def done(self, event: TtsDone, now: float) -> None:
         """The length of a reply is known."""
@@ -226,12 +226,12 @@ class Playout:
 
     def heard_now(self, now: float) -> tuple[int, str]:
         """The turn whose reply plays and what has been heard of it so far; 0 and nothing when none plays."""
-        progress = self.progress(now)
         with self._lock:
             track = self._current
-            if track is None or progress is None:
+            position = self._sounded.position(track, now) if track is not None else None
+            if track is None or position is None:
                 return 0, ""
-            return track.turn, track.script.text_heard(progress.played)
+            return track.turn, track.script.text_heard(round(position))
 
     def changes(self, now: float) -> list[Change]:
         """The changes that have come true by `now`, each given once."""
@@ -243,8 +243,8 @@ class Playout:
 
     def next_change_at(self) -> float | None:
         """Edge clock of the earliest change not given yet."""
-        changes = self._changes
-        return changes[0].at if changes else None
+        with self._lock:
+            return self._changes[0].at if self._changes else None
 
     @property
     def busy(self) -> bool:
@@ -258,16 +258,18 @@ class Playout:
             return None
         track = self._tracks.get(reply)
         if track is None:
-            if len(self._tracks) >= _MOST_TRACKS and not self._make_room():
+            if len(self._tracks) >= _MOST_TRACKS and not self._make_room(reply):
                 return None
             track = self._tracks[reply] = Track(turn, reply, self.rate)
         return track
 
-    def _make_room(self) -> bool:
-        spare = [number for number, track in self._tracks.items() if track.committed_at is None]
-        if not spare:
+    def _make_room(self, reply: int) -> bool:
+        """Give up the oldest reply before `reply` that is not playing, first among those nobody committed."""
+        older = [track for track in self._tracks.values() if track.reply < reply and track is not self._current]
+        if not older:
             return False
-        self._forget(min(spare))
+        oldest = min(older, key=lambda track: (track.committed_at is not None, track.reply))
+        self._cancel(oldest.reply, "newer replies came", oldest.committed_at or 0.0)
         return True
 
     def _cancel(self, reply: int, why: str, now: float) -> None:

@@ -19,7 +19,9 @@ from avatar_runtime import log
 
 RATE = 48_000
 FRAMES_HELD = 50
-"""Pictures waiting for the encoder at most (2 s, 20 MB at 512 x 512); sound always fits."""
+"""Pictures waiting for the encoder at most (2 s, 20 MB at 512 x 512)."""
+ITEMS_HELD = 20_000
+"""Blocks of sound and pictures waiting at most, some 2 min: a disk that hangs must not fill the memory."""
 _STOP_S = 30.0
 
 logger = log.get(__name__)
@@ -97,17 +99,19 @@ class Recorder:
 
     def voice(self, pcm: Pcm, rate: int, at: float) -> None:
         """The clone's voice: its first sample sounded at edge clock `at`."""
-        if self._open:
-            self._items.put(("voice", pcm, rate, at))
+        self._sound("voice", pcm, rate, at)
 
     def mic(self, pcm: Pcm, rate: int, at: float) -> None:
         """The person's voice: its first sample was captured at edge clock `at`."""
-        if self._open:
-            self._items.put(("mic", pcm, rate, at))
+        self._sound("mic", pcm, rate, at)
+
+    def _sound(self, what: str, pcm: Pcm, rate: int, at: float) -> None:
+        if self._open and self._items.qsize() < ITEMS_HELD:
+            self._items.put((what, pcm, rate, at))
 
     def close(self) -> None:
         """Write what is left and finish the file."""
-        if not self._open:
+        if not self._thread.is_alive():  # it never began, or has been closed
             return
         self._open = False
         self._items.put(None)

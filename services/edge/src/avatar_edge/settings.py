@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
 from avatar_contracts import SessionConfig, VideoFormat
+from avatar_contracts.base import Label, Language
+from avatar_contracts.session import VideoCodec
 from avatar_runtime.settings import ServiceSettings
 
 _Seconds = Annotated[float, msgspec.Meta(gt=0, le=600)]
-_Side = Annotated[int, msgspec.Meta(ge=64, le=3840, multiple_of=2)]
+_Width = Annotated[int, msgspec.Meta(ge=64, le=3840, multiple_of=2)]
+_Height = Annotated[int, msgspec.Meta(ge=64, le=2160, multiple_of=2)]
 
 
 class EdgeSettings(ServiceSettings, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -36,22 +39,22 @@ class EdgeSettings(ServiceSettings, kw_only=True, frozen=True, forbid_unknown_fi
         stall_s: A worker whose engine has made no progress for this long is replaced.
         face_gap_s: A face that has sent no frame for this long is replaced.
         face_first_s: The same from the claim to its first frame.
-        drain_wait_s: A leaving worker is replaced after this long even in the middle of a reply.
+        drain_wait_s: A leaving worker is replaced after this long even while a reply is awaited or played.
         mic: Audio file the microphone plays once the call is ready; empty: silence.
         mic_noise_dbfs: Level of faint noise of the file microphone; 0: true silence.
         speaker: WAV file the clone's voice is written to; empty: none.
         record: MP4 file the call is recorded to; empty: none.
     """
 
-    language: str = "en"
-    persona: str = ""
-    user_name: str = ""
-    voice: str = ""
-    face: str = ""
-    width: _Side = 512
-    height: _Side = 512
+    language: Language = "en"
+    persona: Label = ""
+    user_name: Label = ""
+    voice: Label = ""
+    face: Label = ""
+    width: _Width = 512
+    height: _Height = 512
     fps: Annotated[int, msgspec.Meta(ge=5, le=50)] = 25
-    codec: Literal["h264", "jpeg"] = "h264"
+    codec: VideoCodec = "h264"
     bitrate_bps: Annotated[int, msgspec.Meta(ge=0, le=20_000_000)] = 0
     frame_wait_s: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.04
     starve_s: _Seconds = 1.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import sys
 import threading
 from collections.abc import Coroutine
@@ -11,7 +12,7 @@ from collections.abc import Coroutine
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar_contracts import ErrorRaised
+from avatar_contracts import ContractError, ErrorRaised
 from avatar_edge.call import Call
 from avatar_edge.errors import CallNotReady
 from avatar_edge.microphone import FileMic
@@ -50,11 +51,15 @@ async def _show_turns(call: Call) -> None:
 async def _show_errors(call: Call) -> None:
     last: ErrorRaised | None = None
     while True:
-        errors = call.errors
-        for error in errors[errors.index(last) + 1 if last is not None and last in errors else 0 :]:
+        for error in _after(last, call.errors):
             last = error
             _print(f"[{error.service}] {error.message}{f' ({error.hint})' if error.hint else ''}")
         await asyncio.sleep(0.2)
+
+
+def _after(last: ErrorRaised | None, errors: list[ErrorRaised]) -> list[ErrorRaised]:
+    """What came after `last`, told by identity: the same thing can go wrong twice."""
+    return list(itertools.takewhile(lambda error: error is not last, reversed(errors)))[::-1]
 
 
 async def _speak(call: Call, mic: FileMic, samples: NDArray[np.float32]) -> None:
@@ -84,5 +89,5 @@ async def _type(call: Call) -> None:
         if line:
             try:
                 await call.type(line)
-            except BusError as error:
+            except (BusError, ContractError) as error:
                 _print(str(error))

@@ -20,6 +20,7 @@ class PlayTrace:
         """`spawn(work, name)` runs a task for as long as the session lives."""
         self._spawn = spawn
         self._contexts: OrderedDict[int, Any] = OrderedDict()
+        self._reply = 0
         self._audible = asyncio.Event()
         self._over = asyncio.Event()
 
@@ -32,13 +33,13 @@ class PlayTrace:
     def changed(self, change: Change) -> None:
         """The playout of a reply moved on."""
         if change.state == "started":
+            self._reply = change.progress.reply
             self._audible, self._over = asyncio.Event(), asyncio.Event()
-            self._spawn(self._follow(change.progress.turn, change.progress.reply, self._audible, self._over), "trace")
-        elif change.state == "audible":
+            self._spawn(self._follow(change.progress.turn, self._reply, self._audible, self._over), "trace")
+        elif change.progress.reply == self._reply:  # another one may be stopped before it began
             self._audible.set()
-        else:
-            self._audible.set()
-            self._over.set()
+            if change.state != "audible":
+                self._over.set()
 
     async def _follow(self, turn: int, reply: int, audible: asyncio.Event, over: asyncio.Event) -> None:
         context = self._contexts.get(turn, telemetry.current())

@@ -12,6 +12,8 @@ from avatar_edge.jitter import JitterBuffer
 
 CAPACITY_S = 120
 """Sound of one reply held ahead of its playing; a voice that runs further ahead is cut."""
+GAP_S = 10
+"""A chunk this far behind a gap is not believed: the gap would be silence."""
 FADE_S = 0.01
 AUDIBLE = 100
 """int16 amplitude (-50 dBFS) from which a sample counts as sound."""
@@ -44,7 +46,7 @@ class Track:
         self.stopping = ""
         self.underruns = 0
         self.dry_since: float | None = None
-        self.jitter = JitterBuffer(CAPACITY_S * 48_000)
+        self.jitter = JitterBuffer(GAP_S * 48_000)
         self._device_rate = device_rate
         self._resampler: soxr.ResampleStream | None = None
         self._flushed = False
@@ -81,18 +83,17 @@ class Track:
         """What has been heard at a position of the reply clock."""
         return self.script.heard(round(position))
 
-    def put(self, chunk: TtsChunk, now: float) -> None:
-        """Take a chunk; one of another rate than the reply's is refused as lost."""
+    def put(self, chunk: TtsChunk, now: float) -> bool:
+        """Take a chunk; returns False when it comes twice, too late, too far ahead, or at another rate than before."""
         pcm = np.frombuffer(chunk.pcm, np.int16, count=len(chunk.pcm) // 2)
-        if self.rate and chunk.rate != self.rate:
-            self.jitter.refused += 1
-            return
+        if self.rate not in (0, chunk.rate) or self.buffered_s > CAPACITY_S or not self.jitter.put(chunk.start, pcm):
+            return False
         self.rate = chunk.rate
-        if self.jitter.put(chunk.start, pcm):
-            self.script.chunk(chunk)
-            if self.first_chunk_at is None:
-                self.first_chunk_at = now
-            self._feed()
+        self.script.chunk(chunk)
+        if self.first_chunk_at is None:
+            self.first_chunk_at = now
+        self._feed()
+        return True
 
     def end(self, samples: int) -> None:
         """The reply is `samples` long in all."""

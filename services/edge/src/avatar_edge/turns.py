@@ -17,7 +17,10 @@ from avatar_edge.playout import Change
 
 KEPT = 1000
 TRANSCRIPT = 20
-"""Exchanges a new worker is told of."""
+"""Exchanges a new worker is told of at most."""
+TRANSCRIPT_CHARS = 40_000
+"""Characters of them at most: a claim above its size cap would be refused by every worker."""
+_TEXT_CHARS = 8_000
 SKIP = 16
 """Numbers left out after the worker that gives them was lost: it may have used some nobody has seen yet."""
 
@@ -171,8 +174,15 @@ class Ledger:
 
     def transcript(self, playing: int, heard: str) -> tuple[Exchange, ...]:
         """The newest exchanges, oldest first; of turn `playing` `heard` has been heard so far."""
-        now = [turn.event for turn in self._open.values() if turn.event.turn == playing]
-        return (*self._exchanges, *(Exchange(said=each.text, heard=heard, language=each.language) for each in now))
+        now = [_exchange(turn.event, heard) for turn in self._open.values() if turn.event.turn == playing]
+        newest: deque[Exchange] = deque()
+        left = TRANSCRIPT_CHARS
+        for each in reversed((*self._exchanges, *now)):
+            left -= len(each.said) + len(each.heard)
+            if left < 0:
+                break
+            newest.appendleft(each)
+        return tuple(newest)
 
     def open(self, turns: Iterable[int]) -> bool:
         """Whether any of `turns` has no report yet."""
@@ -221,9 +231,13 @@ class Ledger:
             end_reason=event.end_reason,
             errors=tuple(turn.errors),
         )
-        self._exchanges.append(Exchange(said=event.text, heard=report.reply, language=event.language))
+        self._exchanges.append(_exchange(event, report.reply))
         self.reports.append(report)
         self._on_report(report)
+
+
+def _exchange(event: TurnText, heard: str) -> Exchange:
+    return Exchange(said=event.text, heard=heard[:_TEXT_CHARS], language=event.language)
 
 
 _WANTED = ("superseded", "cancelled", "draft", "continued", "barge_in", "stop")

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from avatar_contracts import VideoAck, VideoFrame, VideoKeyframe
 from avatar_edge.decoder import Decoder
-from avatar_edge.errors import DecodeError
 from avatar_edge.pairing import BACKLOG, Pairing
 from avatar_runtime import log, metrics
 from avatar_runtime.session import Session
@@ -123,7 +122,7 @@ class VideoReceiver:
             try:
                 self._pairing.add(self._decoder.decode(frame))
                 failing = False
-            except DecodeError as error:
+            except Exception as error:  # whatever is in one frame, the ones after it must be shown
                 _frames.labels("broken").inc()
                 self._decoder.reset()
                 if not failing:

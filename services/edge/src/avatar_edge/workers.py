@@ -60,8 +60,8 @@ class Owner(Protocol):
     def frame_at(self) -> float | None:
         """Edge clock of the newest frame from the face."""
 
-    def speaking(self) -> bool:
-        """Whether a reply is being played."""
+    def answering(self) -> bool:
+        """Whether a reply is awaited or being played."""
 
     async def workers_changed(self, leases: tuple[WorkerLease, ...]) -> None:
         """A worker was claimed or lost."""
@@ -246,7 +246,7 @@ class Workers:
         if pong.draining:
             if place.draining_since is None:
                 place.draining_since = now
-            if not self._owner.speaking() or now - place.draining_since > self._settings.drain_wait_s:
+            if not self._owner.answering() or now - place.draining_since > self._settings.drain_wait_s:
                 return "leaves"
         if kind == "face":
             frame_at = self._owner.frame_at()

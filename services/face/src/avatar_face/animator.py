@@ -17,8 +17,9 @@ from avatar_contracts import (
     VideoKeyframe,
 )
 from avatar_contracts.errors import PayloadTooLarge
+from avatar_face import framing
 from avatar_face.encode import Encoder, H264Encoder, JpegEncoder
-from avatar_face.errors import PhotoError
+from avatar_face.errors import PhotoError, SizeError
 from avatar_face.idle import Idle
 from avatar_face.stage import Rendered, Stage
 from avatar_face.timeline import Timeline
@@ -117,6 +118,11 @@ class Animator:
 
     def _prepare(self) -> tuple[FaceAnimator, Encoder]:
         name = self._session.claim.config.face
+        try:
+            framing.check_size(self._width, self._height)
+        except SizeError as error:
+            self._call(self._report, "face.format", error)
+            self._width, self._height = self._settings.width, self._settings.height
         try:
             face = self._avatars.open(name, self._width, self._height)
         except PhotoError as error:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avatar_face import framing, landmarks, packs, photo, portrait
-from avatar_face.engines.base import EngineInfo, FaceAnimator, FaceEngine
+from avatar_face.engines.base import FaceAnimator, FaceEngine
 from avatar_face.errors import FaceError, PackError, PhotoError
 from avatar_face.packs import Pack
-from avatar_runtime.engines import EngineError
+from avatar_runtime.engines import EngineError, EngineInfo
 
 if TYPE_CHECKING:
     from avatar_face.settings import FaceSettings
@@ -26,8 +26,8 @@ def pack(engine: FaceEngine, source: Path | None, width: int, height: int) -> Pa
 
     Takes 2 s for a new photo and some for the drawing at first use, milliseconds afterwards. Raises `PhotoError`.
     """
-    data = b"" if source is None else _file(source)
-    named = hashlib.sha256(data or b"portrait %d" % _DRAWING).hexdigest()[:24]
+    data = b"portrait %d" % _DRAWING if source is None else _file(source)
+    named = hashlib.sha256(data).hexdigest()[:24]
     path = packs.cache_folder() / f"{named}-{engine.info.name}-{width}x{height}.npz"
     try:
         return _current(engine, packs.load(path))

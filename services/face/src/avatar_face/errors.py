@@ -16,6 +16,10 @@ class PhotoError(FaceError):
         self.code = code
 
 
+class SizeError(FaceError):
+    """A picture of this size cannot be drawn."""
+
+
 class PackError(FaceError):
     """An avatar pack is damaged, was made by another engine, or has another version."""
 

@@ -6,10 +6,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from avatar_face.errors import SizeError
 from avatar_face.geometry import Face
 
 FACE_SHARE = 0.46  # of the picture's height, forehead to chin
 FACE_MIDDLE = 0.46  # of the picture's height, from the top
+MIN_SIDE, MAX_SIDE, MAX_RATIO = 64, 3840, 4
+
+
+def check_size(width: int, height: int) -> None:
+    """Raise `SizeError` when a picture of this size cannot be drawn in good time, or encoded."""
+    small, large = sorted((width, height))
+    if small < MIN_SIDE or large > MAX_SIDE or large > MAX_RATIO * small or width % 2 or height % 2:
+        raise SizeError(
+            f"a picture of {width}x{height} cannot be drawn: ask for even sides of {MIN_SIDE} to {MAX_SIDE} pixels, "
+            f"the longer one at most {MAX_RATIO} times the other"
+        )
 
 
 def frame(image: NDArray[np.uint8], face: Face, width: int, height: int) -> tuple[NDArray[np.uint8], Face]:

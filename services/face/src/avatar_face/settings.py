@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
+from avatar_contracts.session import VideoCodec
 from avatar_runtime.settings import ServiceSettings
 
 Side = Annotated[int, msgspec.Meta(ge=128, le=2160, multiple_of=2)]
@@ -33,7 +34,7 @@ class FaceSettings(ServiceSettings, kw_only=True, frozen=True, forbid_unknown_fi
     width: Side = 512
     height: Side = 512
     fps: Annotated[int, msgspec.Meta(ge=20, le=60)] = 25
-    codec: Literal["h264", "jpeg"] = "h264"
+    codec: VideoCodec = "h264"
     bitrate_bps: Annotated[int, msgspec.Meta(ge=100_000, le=20_000_000)] = 1_500_000
     jpeg_quality: Annotated[int, msgspec.Meta(ge=1, le=100)] = 85
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0

@@ -11,6 +11,7 @@ from avatar_face.controls import REST, Mouth
 from avatar_face.mouth import MouthTrack
 
 MAX_GAP_S = 10.0  # a chunk further ahead than this of all before it is not believed
+MAX_START_S = 3_600.0  # nor is one that would be that far into its reply
 LOST_S = 2.0  # without progress for this long, a playing reply is taken to have stopped
 
 
@@ -52,15 +53,19 @@ class Speech:
 
     # --- the sound ---------------------------------------------------------------------------------------------
 
-    def push(self, chunk: TtsChunk) -> None:
-        """Add a chunk where it belongs: a lost one before it counts as silence, what is there already is left out."""
+    def push(self, chunk: TtsChunk) -> bool:
+        """Add a chunk where it belongs: a lost one before it counts as silence, what is there already is left out.
+
+        False when its rate or place cannot be right, and nothing was added.
+        """
         missing = chunk.start - self._origin - self._track.samples
         if chunk.rate != self.rate or missing > MAX_GAP_S * self.rate:
-            return
+            return False
         if missing > 0:
             self._track.push(bytes(2 * missing))
         visemes = [Viseme(v.start - self._origin, v.name) for v in chunk.visemes if v.start >= self._origin]
         self._track.push(chunk.pcm[max(0, -missing) * 2 :], visemes)
+        return True
 
     def end(self) -> None:
         """All sound has come."""

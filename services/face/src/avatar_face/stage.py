@@ -17,11 +17,13 @@ from avatar_face.timeline import Shot, Timeline
 from avatar_runtime import log, metrics
 
 MAX_PENDING = 512  # commands; more means the thread hangs, and the oldest are worth nothing any more
-_CREDIT_POLL_S = 0.01
+_POLL_S = 0.01
+_STOP_S = 1.0  # a face that is being prepared or hangs is not waited for longer: its thread ends when it can
 
 logger = log.get(__name__)
 _seconds = metrics.histogram("avatar_face_frame_seconds", "Time per frame", ["stage"], buckets=metrics.FRAME_S)
 _frames = metrics.counter("avatar_face_frames_total", "Frames of the face", ["outcome"])
+_refused = metrics.counter("avatar_face_chunks_refused_total", "Chunks whose place or rate could not be right")
 _SENT, _DROPPED, _FAILED = (_frames.labels(outcome) for outcome in ("sent", "dropped", "failed"))
 _RENDER, _ENCODE = _seconds.labels("render"), _seconds.labels("encode")
 
@@ -62,6 +64,7 @@ class Stage:
         self._wake = threading.Event()
         self._stopping = False
         self._failing = False
+        self._dropped = self._refused = 0
         self._thread = threading.Thread(target=self._run, name="face stage", daemon=True)
         self.timeline: Timeline
         self.credit = Credit()
@@ -77,11 +80,13 @@ class Stage:
         self._wake.set()
 
     def stop(self) -> None:
-        """End the thread and wait until it has; called off the event loop."""
+        """End the thread and wait a moment until it has; called off the event loop."""
         self._stopping = True
         self._wake.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(_STOP_S)
+            if self._thread.is_alive():
+                logger.warning("face.still_busy", waited_s=_STOP_S)
 
     def _run(self) -> None:
         try:
@@ -92,37 +97,45 @@ class Stage:
         now = time.perf_counter()
         self.timeline = self._make_timeline(now)
         self.credit = Credit(now)
-        dropped = 0
         while not self._stopping:
-            self._wake.clear()
-            while self._commands:
-                command, at = self._commands.popleft()
-                command(self, at)
-            now = time.perf_counter()
-            if not self.credit.allows(now):
-                self._wake.wait(_CREDIT_POLL_S)
-                continue
-            shot = self.timeline.shot(now)
-            _DROPPED.inc(self.timeline.dropped - dropped)
-            dropped = self.timeline.dropped
-            if shot is None:
-                self._wake.wait(max(0.0, self.timeline.due(now) - time.perf_counter()))
-            else:
-                self._draw(face, encoder, shot)
+            try:
+                self._step(face, encoder)
+            except Exception as error:  # one bad event or frame must not end the picture
+                _FAILED.inc()
+                if not self._failing:  # once per change of state
+                    self._failing = True
+                    self._failed("face.frame", error)
+                self._wake.wait(_POLL_S)
+
+    def _step(self, face: FaceAnimator, encoder: Encoder) -> None:
+        """Take in what happened, then draw the frame that is due or wait for it."""
+        self._wake.clear()
+        while self._commands:
+            command, at = self._commands.popleft()
+            command(self, at)
+        now = time.perf_counter()
+        if not self.credit.allows(now):
+            self._wake.wait(_POLL_S)
+            return
+        shot = self.timeline.shot(now)
+        self._count()
+        if shot is None:
+            self._wake.wait(max(0.0, self.timeline.due(now) - time.perf_counter()))
+        else:
+            self._draw(face, encoder, shot)
+
+    def _count(self) -> None:
+        timeline = self.timeline
+        _DROPPED.inc(timeline.dropped - self._dropped)
+        _refused.inc(timeline.refused - self._refused)
+        self._dropped, self._refused = timeline.dropped, timeline.refused
 
     def _draw(self, face: FaceAnimator, encoder: Encoder, shot: Shot) -> None:
         began = time.perf_counter()
-        try:
-            with self._busy():
-                picture = face.render(shot.mouth, shot.pose)
-                drawn = time.perf_counter()
-                data, keyframe = encoder.encode(picture, keyframe=self.wants_keyframe)
-        except Exception as error:
-            _FAILED.inc()
-            if not self._failing:  # once per change of state
-                self._failing = True
-                self._failed("face.frame", error)
-            return
+        with self._busy():
+            picture = face.render(shot.mouth, shot.pose)
+            drawn = time.perf_counter()
+            data, keyframe = encoder.encode(picture, keyframe=self.wants_keyframe)
         self._failing = self.wants_keyframe = False
         now = time.perf_counter()
         _RENDER.observe(drawn - began)

@@ -16,11 +16,12 @@ from typing import Literal
 from avatar_contracts.tts import TtsChunk
 from avatar_face.controls import REST, Mouth, Pose
 from avatar_face.idle import Idle
-from avatar_face.speech import Drawn, Speech
+from avatar_face.speech import MAX_START_S, Drawn, Speech
 
 IDLE_RATE = 16_000
 PREROLL = 4  # frames of a reply drawn before it plays
 AHEAD_S = 0.16  # how far a playing reply is drawn ahead of the playhead
+RETURN_FRAMES = 1.5  # how far ahead of the last frame's end idle is drawn again, to be there in time
 LATE_S = 0.02  # a frame this far behind the playhead is not worth drawing
 HOLD_S = 0.5  # how long idle stands still for a reply that is about to play
 EASE_FRAMES = 3  # frames in which the mouth opens from rest or shuts
@@ -42,10 +43,16 @@ class Shot:
 
 
 class Timeline:
-    """Plans the frames of one session."""
+    """Plans the frames of one session.
+
+    Attributes:
+        dropped: Frames that time has passed.
+        refused: Chunks whose place or rate could not be right.
+    """
 
     def __init__(self, idle: Idle, fps: int, now: float) -> None:
         self.dropped = 0
+        self.refused = 0
         self._idle, self._fps, self._step = idle, fps, 1 / fps
         self._start = now
         self._tick = 0  # next idle frame, counted from the start
@@ -62,6 +69,9 @@ class Timeline:
         """Sound of a reply has arrived."""
         if chunk.reply <= self._over or chunk.turn <= self._over_turn:
             return
+        if chunk.start > MAX_START_S * chunk.rate:
+            self.refused += 1
+            return
         speech = self._find(chunk.reply)
         if speech is None:
             if any(other is not None and other.reply > chunk.reply for other in (self._speech, self._next)):
@@ -72,7 +82,7 @@ class Timeline:
             else:
                 self._leave(now)
                 self._begin(speech, now)
-        speech.push(chunk)
+        self.refused += not speech.push(chunk)
 
     def done(self, reply: int) -> None:
         """All sound of a reply has arrived."""
@@ -116,9 +126,9 @@ class Timeline:
             if self._ready(speech, now):
                 return self._speak(speech)
             if speech.playing:
-                if self._finished(speech) and speech.playhead(now) >= speech.index * self._step:
+                if self._finished(speech) and speech.playhead(now) >= (speech.index - RETURN_FRAMES) * self._step:
                     self._over = max(self._over, speech.reply)
-                    self._leave(now)
+                    self._leave(now, shown=speech.index - 1)
                 elif self._finished(speech) or speech.playhead(now) < speech.index * self._step:
                     self._catch_up(now)
                     return None
@@ -153,11 +163,12 @@ class Timeline:
         if over(self._speech):
             self._leave(now)
 
-    def _leave(self, now: float) -> None:
-        """Go on from what was really shown: life, mouth and liveliness at the playhead."""
+    def _leave(self, now: float, shown: int | None = None) -> None:
+        """Go on from what was really shown, frame `shown` or the one at the playhead: life, mouth and liveliness."""
         speech, self._speech = self._speech, None
         if speech is not None and speech.playing:
-            shown = min(int(speech.playhead(now) / self._step), speech.index - 1)
+            if shown is None:
+                shown = min(int(speech.playhead(now) / self._step), speech.index - 1)
             if speech.drawn:
                 frame = min(speech.drawn, key=lambda drawn: abs(drawn.index - shown))
                 self._mouth, self._presence, self._energy = frame.mouth, frame.presence, frame.energy

@@ -4,31 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from avatar_runtime.engines import EngineInfo
+
 RATE_HZ = 16_000
-
-
-class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user should know of an engine before choosing it.
-
-    Attributes:
-        name: As in the setting `engine`.
-        languages: ISO 639 codes it understands.
-        rate_hz: Sample rate it hears.
-        device: Where it runs.
-        licence: Licence and attribution of code and model.
-        needs: What it asks of the machine.
-    """
-
-    name: str
-    languages: tuple[str, ...]
-    rate_hz: int
-    device: str
-    licence: str
-    needs: str
 
 
 class Decoder(Protocol):

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_asr import assets
-from avatar_asr.engines.base import RATE_HZ, EngineInfo
+from avatar_asr.engines.base import RATE_HZ
 from avatar_asr.inference import open_model
+from avatar_runtime.engines import EngineInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ class Moonshine:
     info = EngineInfo(
         name="moonshine",
         languages=("en",),
-        rate_hz=RATE_HZ,
+        rate=RATE_HZ,
         device="cpu",
         licence="MIT; model Moonshine tiny-en by Useful Sensors (Moonshine AI), MIT",
         needs="nothing: the model is in the installed moonshine-voice package; it understands English only",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -11,18 +10,9 @@ from numpy.typing import NDArray
 from avatar_face.controls import Mouth, Pose
 from avatar_face.geometry import Face
 from avatar_face.packs import Pack
+from avatar_runtime.engines import EngineInfo
 
 Picture = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
-    """What an engine is and needs, for the doctor, the panel and the docs."""
-
-    name: str
-    device: str
-    licence: str
-    needs: tuple[str, ...] = ()
 
 
 class FaceAnimator(Protocol):

@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar_face.engines.base import EngineInfo, Picture
+from avatar_face.engines.base import Picture
 from avatar_face.errors import PackError
 from avatar_face.packs import Pack
 from avatar_face.warp import cavity, fields, layers
 from avatar_face.warp.fields import HEAD_STEP, JAW_DROP, STEP, Box, Field
+from avatar_runtime.engines import EngineInfo
 
 if TYPE_CHECKING:
     from avatar_face.controls import Mouth, Pose

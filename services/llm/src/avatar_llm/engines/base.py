@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from avatar_runtime.engines import EngineInfo
+
 if TYPE_CHECKING:
     from avatar_llm.prompt import Persona
 
@@ -23,25 +25,6 @@ class Message:
     role: Literal["system", "user", "assistant"]
     content: str
     language: str
-
-
-@dataclass(frozen=True)
-class EngineInfo:
-    """What a person needs to know to choose a mind.
-
-    Attributes:
-        name: As in the settings.
-        languages: ISO 639 codes it answers in, turns in any other in the first; empty: whatever its model speaks.
-        device: ``cpu``, ``cuda``, or ``remote``.
-        licence: Of code and weights.
-        needs: What must be installed or downloaded first; empty for nothing.
-    """
-
-    name: str
-    languages: tuple[str, ...]
-    device: str
-    licence: str
-    needs: str = ""
 
 
 class Thinker(Protocol):

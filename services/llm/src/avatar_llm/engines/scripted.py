@@ -8,12 +8,12 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from avatar_llm import intents, slots, words
-from avatar_llm.engines.base import EngineInfo, Message
+from avatar_llm.engines.base import Message
 from avatar_llm.intents import Intent, Topics
 from avatar_llm.pace import Pace
 from avatar_llm.prompt import Persona
 from avatar_llm.settings import LlmSettings
-from avatar_runtime.engines import EngineError
+from avatar_runtime.engines import EngineError, EngineInfo
 
 TOKENS_PER_WORD = 1.3
 """English words of everyday length come to about this many tokens in today's vocabularies, punctuation included."""
@@ -33,7 +33,7 @@ def create(settings: LlmSettings) -> ScriptedEngine:
 class ScriptedEngine:
     """Topics of all languages, shared by the sessions of a worker."""
 
-    info = EngineInfo("scripted", intents.LANGUAGES, "cpu", "Apache-2.0")
+    info = EngineInfo(name="scripted", device="cpu", licence="Apache-2.0", languages=intents.LANGUAGES)
 
     def __init__(self, settings: LlmSettings, now: Callable[[], datetime] | None = None) -> None:
         self._settings = settings

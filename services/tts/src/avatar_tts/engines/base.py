@@ -13,31 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_contracts import Viseme, Word
+from avatar_runtime.engines import EngineInfo
 
 Pcm = NDArray[np.int16]
-
-
-@dataclass(frozen=True, kw_only=True)
-class EngineInfo:
-    """What a person should know before choosing the engine.
-
-    Attributes:
-        name: The name settings use.
-        languages: ISO 639 codes it speaks.
-        rate: Samples per second of its sound.
-        device: ``cpu`` or ``cuda``.
-        licence: SPDX expression and attribution.
-        needs: What must be there before it loads; empty for nothing.
-        visemes: Whether it gives mouth shapes and word times.
-    """
-
-    name: str
-    languages: tuple[str, ...]
-    rate: int
-    device: str
-    licence: str
-    needs: str = ""
-    visemes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

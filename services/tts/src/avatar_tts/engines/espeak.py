@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 import espeakng_loader
 import numpy as np
 
-from avatar_tts.engines.base import EngineInfo, Pcm, Speech, TtsEngine
+from avatar_runtime.engines import EngineInfo
+from avatar_tts.engines.base import Pcm, Speech, TtsEngine
 from avatar_tts.engines.espeak_events import Assembler
 from avatar_tts.engines.espeak_process import DIED, EspeakProcess, Sink
 from avatar_tts.engines.espeak_worker import (
@@ -76,7 +77,6 @@ class EspeakEngine:
             rate=RATE_HZ,
             device="cpu",
             licence="GPL-3.0-or-later (espeak-ng, in its own process)",
-            visemes=True,
         )
 
     @property
