@@ -36,17 +36,16 @@ async def test_the_file_microphone_runs_in_real_time_and_says_what_it_is_told_sa
     assert mic.time_of(320) == pytest.approx(blocks[1][1].at)
 
 
-def test_the_last_voiced_sample_is_found_by_energy():
+def test_the_end_of_an_utterance_is_known_by_its_energy_and_that_of_its_sentences_is_not():
     mic = FileMic()
     sound = np.concatenate(
         (np.zeros(1_600, np.float32), tone(0.2), np.zeros(3_200, np.float32), tone(0.1), np.zeros(4_800))
     )
     utterance = mic.cue(sound)
     assert utterance.voiced_end == 1_600 + 3_200 + 3_200 + 1_600
-    assert mic.last_voiced(utterance.voiced_end - 500, utterance.end) == utterance.voiced_end
-    assert mic.last_voiced(4_500, 6_000) == 4_800
-    assert mic.last_voiced(4_500, utterance.end) == 4_800  # the second tone is the next thing said
-    assert mic.last_voiced(1_000, 1_000) is None
+    assert mic.voiced_end(utterance.voiced_end - 500, 4_000) == utterance.voiced_end
+    assert mic.voiced_end(utterance.voiced_end + 500, 4_000) == utterance.voiced_end
+    assert mic.voiced_end(4_800, 4_000) is None
 
 
 def test_utterances_queue_and_other_rates_are_converted():
@@ -66,7 +65,7 @@ async def test_a_microphone_can_have_faint_noise_that_never_stops():
     mic.close()
     level = 20 * np.log10(np.sqrt(np.mean(np.concatenate(blocks).astype(float) ** 2)) / 32_768)
     assert level == pytest.approx(-60, abs=1)
-    assert NullMic().last_voiced(10_000, 10_000) is None
+    assert NullMic().voiced_end(10_000, 4_000) is None
 
 
 @pytest.mark.parametrize("bad", [np.zeros((2, 10), np.float32), np.array([0.0, np.nan], np.float32)])

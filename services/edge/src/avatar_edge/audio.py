@@ -41,10 +41,10 @@ class AudioIn(Protocol):
     def close(self) -> None:
         """End; nothing is delivered after this returns."""
 
-    def last_voiced(self, near: int, until: int) -> int | None:
-        """Where the voice that the ears heard end near sample `near` really ended, at `until` at the latest.
+    def voiced_end(self, heard: int, margin: int) -> int | None:
+        """Where something said really ended that the ears heard end at sample `heard`, give or take `margin`.
 
-        The sample after its last voiced one; None where the device cannot know the truth.
+        The sample after its last voiced one; None where the device does not know.
         """
 
 

@@ -42,7 +42,7 @@ _SETTLE_S = 0.3
 _TYPED_S = 3.0
 """A typed line whose turn has not come by then never will: it was empty, or the ears died."""
 _AFTER_END_S = 0.25
-"""The ears place the end of speech this much too early at most; voice up to there belongs to the turn."""
+"""The ears place the end of speech within this of the truth."""
 
 _chunks = metrics.counter("avatar_edge_chunks_total", "Pieces of sound from the voice", ["outcome"])
 

@@ -36,13 +36,13 @@ class MicPublisher:
         """End and close the microphone."""
         self._mic.close()
 
-    def voiced_end(self, speech_end: int, margin: int) -> float:
-        """Edge clock of the last voiced sample of speech that the ears say ended at sample `speech_end`.
+    def voiced_end(self, heard: int, margin: int) -> float:
+        """Edge clock of the last voiced sample of speech that the ears heard end at sample `heard`.
 
-        A microphone that knows the truth is asked, allowing for ears that place the end up to `margin` too early.
+        A microphone that knows the truth, give or take `margin`, is believed; otherwise the ears are.
         """
-        known = self._mic.last_voiced(speech_end, min(speech_end + margin, self._newest.start + FRAME))
-        return self._time_of(speech_end if known is None else known)
+        known = self._mic.voiced_end(heard, margin)
+        return self._time_of(heard if known is None else known)
 
     def _time_of(self, sample: int) -> float:
         return self._newest.at + (sample - self._newest.start) / MIC_RATE

@@ -18,8 +18,6 @@ WINDOW = 160
 """10 ms: the grain in which voice is told from silence."""
 VOICE_BELOW_PEAK_DB = 35.0
 VOICE_FLOOR_DBFS = -50.0
-PAUSE = 2_400
-"""150 ms without voice: longer than the closure of a stop consonant."""
 _NOISE_S = 2
 _KEPT_S = 60
 """What was said this long ago is forgotten."""
@@ -113,19 +111,11 @@ class FileMic:
             await asyncio.sleep(max(0.005, (utterance.end - self._position) / MIC_RATE))
         return utterance
 
-    def last_voiced(self, near: int, until: int) -> int | None:
-        """See `AudioIn.last_voiced`."""
+    def voiced_end(self, heard: int, margin: int) -> int | None:
+        """See `AudioIn.voiced_end`: known are the ends of whole utterances, not those of the sentences in them."""
         with self._lock:
-            cued = list(self._cued)
-        for each in reversed(cued):
-            voiced = each.voiced[each.voiced <= until]
-            if len(voiced):
-                # Voice that begins again after a pause is the next thing said, not the end of this one.
-                last = max(int(np.searchsorted(voiced, near, side="right")) - 1, 0)
-                while last + 1 < len(voiced) and voiced[last + 1] - voiced[last] <= PAUSE:
-                    last += 1
-                return int(voiced[last])
-        return None
+            ends = [int(each.voiced[-1]) for each in self._cued if len(each.voiced)]
+        return next((end for end in ends if abs(end - heard) <= margin), None)
 
     def _tick(self, index: int, due: float) -> None:
         # A frame is complete one period after its first sample: tick 0 only marks the beginning.
@@ -156,7 +146,3 @@ class FileMic:
 
 class NullMic(FileMic):
     """A microphone in a silent room."""
-
-    def last_voiced(self, near: int, until: int) -> int | None:
-        """Nobody ever speaks, so nothing is known of turns that come all the same."""
-        return None
