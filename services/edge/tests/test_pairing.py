@@ -157,6 +157,25 @@ def test_pictures_of_a_reply_wait_for_its_sound():
     assert camera.tick(head(0.0, reply=3)).picture.reply == 3
 
 
+def test_after_a_reply_the_idle_face_goes_on_without_a_break_though_it_came_early():
+    camera = Camera()
+    camera.idle(5)
+    for index in range(3):
+        camera.pairing.add(picture(1, index * PERIOD))
+    camera.tick(head(0.0))
+    camera.pairing.add(picture(level=33))  # older than the pictures of the reply that follow it
+    camera.pairing.add(picture(1, 3 * PERIOD))
+    for index in (1, 2):
+        camera.tick(head(index * PERIOD))
+    camera.pairing.add(picture(level=44))  # the face is done with the reply before its last picture is shown
+    assert camera.tick(head(3 * PERIOD)).picture.reply == 1
+    after = camera.tick(head(4 * PERIOD, sounding=False))
+    assert after.source == "live"
+    assert after.picture.reply == 0
+    assert after.picture.i420[0, 0] > 33
+    assert camera.pairing.held == 0
+
+
 def test_after_a_stop_nothing_that_waits_is_shown_and_what_comes_is():
     camera = Camera()
     for index in range(20):

@@ -64,6 +64,7 @@ class Pairing:
         self._idle: deque[Picture] = deque()
         self._speaking: dict[int, deque[Picture]] = {}
         self._over = 0
+        self._sounding = 0
         self._margin_at = 0.0
         self._loop = IdleLoop()
         self._current: Picture | None = None
@@ -78,6 +79,8 @@ class Pairing:
         """A picture was decoded; they come in the order of their stream."""
         with self._lock:
             if picture.reply > self._over:
+                if picture.reply == self._sounding:
+                    self._idle.clear()  # they came before it in the stream: older than what is shown now
                 queue = self._speaking.setdefault(picture.reply, deque())
                 if sum(map(len, self._speaking.values())) >= BACKLOG:
                     self.dropped += 1
@@ -145,6 +148,7 @@ class Pairing:
         }
 
     def _due(self, head: Playhead | None, due: float) -> Picture | None:
+        self._sounding = head.reply if head is not None else 0
         newest_over = head.reply - 1 if head is not None else max(self._spoken, default=0)
         if any(reply <= newest_over for reply in self._speaking):
             self._end(newest_over)
@@ -153,9 +157,7 @@ class Pairing:
         queue = self._speaking.get(head.reply)
         picture = self._speak(queue, head, due) if queue else None
         if picture is None and not queue and self._idle:  # the face has no more of this reply, or never had
-            picture = self._next_idle(due)
-        elif picture is not None:
-            self._idle.clear()
+            return self._next_idle(due)
         return picture
 
     def _next_idle(self, due: float) -> Picture | None:
