@@ -176,16 +176,25 @@ def test_after_a_reply_the_idle_face_goes_on_without_a_break_though_it_came_earl
     assert camera.pairing.held == 0
 
 
-def test_after_a_stop_nothing_that_waits_is_shown_and_what_comes_is():
+def test_after_a_stop_one_picture_bridges_nothing_else_that_waits_is_shown_and_what_comes_is():
     camera = Camera()
     for index in range(20):
         camera.pairing.add(picture(1, index * PERIOD))
     camera.tick(head(0.0))
     camera.pairing.forget(1)
-    assert camera.tick(head(0.04)).source == "held"
     camera.pairing.add(picture(1, 0.9, level=33))
     camera.pairing.add(picture(1, 0.94, level=34))
+    assert camera.tick().picture.pts_s == pytest.approx(0.04)
     assert camera.tick().picture.i420[0, 0] == 33
+    assert camera.pairing.held == 0
+
+
+def test_a_reply_that_is_cancelled_before_it_sounds_is_not_seen():
+    camera = Camera()
+    camera.idle(5)
+    camera.pairing.add(picture(1, 0.0, level=200))
+    camera.pairing.forget(1)
+    assert all(camera.tick().picture.reply == 0 for _ in range(3))
 
 
 def test_when_the_face_does_not_speak_the_idle_face_goes_on_under_the_voice():

@@ -93,8 +93,13 @@ class Pairing:
                 self.dropped += 1
 
     def forget(self, reply: int) -> None:
-        """The reply is over without having been played to its end: what waits of it will not be shown."""
+        """The reply is over without having been played to its end: what waits of it will not be shown.
+
+        Of the one that sounds the next picture still is, so that the face does not stand still until it is idle again.
+        """
         with self._lock:
+            if reply == self._sounding and (queue := self._speaking.get(reply)):
+                self._idle.append(queue[0])
             self._end(reply)
 
     def choose(self, head: Playhead | None, due: float, now: float) -> Shown:

@@ -12,10 +12,10 @@ from avatar_cli import recordings
 from avatar_tts.engines.espeak import EspeakEngine
 from avatar_tts.settings import EspeakSettings
 
-VOICE = "en-us+steph"
+VOICE = "en-us+Annie"
 """A woman's timbre of espeak-ng; the clone speaks with a man's."""
 QUESTIONS = (
-    "What is your name?",
+    "Hello! What is your name?",
     "What time is it?",
     "How does your voice work?",
     "Can you tell me more about that?",
