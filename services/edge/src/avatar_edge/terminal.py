@@ -84,6 +84,11 @@ async def _type(call: Call) -> None:
                 loop.call_soon_threadsafe(lines.put_nowait, line.strip())
 
     threading.Thread(target=read, name="typed-lines", daemon=True).start()
+    try:
+        await call.ready()
+    except CallNotReady as error:
+        _print(str(error))
+    _print("Type a line and press Enter; Ctrl-C ends the call.")
     while True:
         line = await lines.get()
         if line:
