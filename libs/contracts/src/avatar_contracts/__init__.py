@@ -12,6 +12,7 @@ from avatar_contracts.control import (
     Claim,
     Claimed,
     Exchange,
+    Pending,
     Ping,
     Pong,
     Refused,
@@ -27,20 +28,30 @@ from avatar_contracts.errors import (
     PayloadTooLarge,
     UnknownEvent,
 )
-from avatar_contracts.llm import LlmDelta, LlmDone, LlmSentence, ReplyCancelled, ReplyCommitted
+from avatar_contracts.llm import (
+    LlmDelta,
+    LlmDone,
+    LlmSentence,
+    ReplyCancelled,
+    ReplyCommitted,
+    ReplyDecision,
+    ReplyDeclined,
+    ReplyProposed,
+)
 from avatar_contracts.playback import PlaybackProgress
 from avatar_contracts.registry import Lane, Spec, spec_of, specs
 from avatar_contracts.session import (
     SessionClosed,
     SessionConfig,
+    SessionConfigured,
     SessionOpened,
     SessionWorkers,
     VideoFormat,
     WorkerLease,
 )
-from avatar_contracts.speech import AsrPartial, MicFrame, SpeechStarted, SpeechStopped
+from avatar_contracts.speech import AsrPartial, MicFrame, SpeechOverlap, SpeechStarted, SpeechStopped
 from avatar_contracts.tts import TtsChunk, TtsDone, Viseme, Word
-from avatar_contracts.turn import TurnCancel, TurnDraft, TurnText, TurnTyped
+from avatar_contracts.turn import TurnCancel, TurnDraft, TurnStop, TurnText, TurnTyped
 from avatar_contracts.video import VideoAck, VideoFrame, VideoKeyframe
 
 __all__ = [
@@ -61,6 +72,7 @@ __all__ = [
     "MalformedEvent",
     "MicFrame",
     "PayloadTooLarge",
+    "Pending",
     "Ping",
     "PlaybackProgress",
     "Pong",
@@ -68,17 +80,23 @@ __all__ = [
     "Release",
     "ReplyCancelled",
     "ReplyCommitted",
+    "ReplyDecision",
+    "ReplyDeclined",
+    "ReplyProposed",
     "SessionClosed",
     "SessionConfig",
+    "SessionConfigured",
     "SessionOpened",
     "SessionWorkers",
     "Spec",
+    "SpeechOverlap",
     "SpeechStarted",
     "SpeechStopped",
     "TtsChunk",
     "TtsDone",
     "TurnCancel",
     "TurnDraft",
+    "TurnStop",
     "TurnText",
     "TurnTyped",
     "UnknownEvent",

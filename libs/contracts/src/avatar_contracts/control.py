@@ -23,6 +23,15 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     language: Language
 
 
+class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A finished turn nobody has answered: the mind that had it was lost."""
+
+    turn: Count
+    text: Text
+    language: Language
+    verbatim: bool = False
+
+
 class Claim(_Control, frozen=True, kw_only=True, tag="claim"):
     """An edge asks for a worker, on ``svc.{kind}.claim``.
 
@@ -35,6 +44,7 @@ class Claim(_Control, frozen=True, kw_only=True, tag="claim"):
             have numbered turns that nobody saw.
         reply: Newest reply so far; llm numbers above it, and is told some more for the same reason.
         transcript: What has been said so far, oldest first.
+        pending: For llm: the turn to answer first, if one waits.
     """
 
     session: Label
@@ -44,6 +54,7 @@ class Claim(_Control, frozen=True, kw_only=True, tag="claim"):
     turn: Count = 0
     reply: Count = 0
     transcript: tuple[Exchange, ...] = ()
+    pending: Pending | None = None
 
 
 class Claimed(_Control, frozen=True, kw_only=True, tag="claimed"):

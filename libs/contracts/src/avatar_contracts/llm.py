@@ -56,10 +56,60 @@ class LlmDone(Event, frozen=True, kw_only=True, tag="llm.done"):
 
 
 class ReplyCommitted(Event, frozen=True, kw_only=True, tag="reply.committed"):
-    """The reply answers a finished turn: from now on it may be heard. Written by llm."""
+    """The reply answers a finished turn: from now on it may be heard. Written by llm.
+
+    Attributes:
+        turn: The turn it answers.
+        reply: The reply.
+        interruptible: The person may interrupt it.
+    """
 
     turn: Count
     reply: Count
+    interruptible: bool = True
+
+
+class ReplyProposed(Event, frozen=True, kw_only=True, tag="reply.proposed"):
+    """In mode ``draft``: what the clone would say, waiting for `ReplyDecision`. Written by llm.
+
+    Attributes:
+        turn: The turn it answers.
+        reply: The reply.
+        text: All of its words.
+        language: Language of the words.
+    """
+
+    turn: Count
+    reply: Count
+    text: Text
+    language: Language
+
+
+class ReplyDecision(Event, frozen=True, kw_only=True, tag="reply.decision"):
+    """The owner's word on a proposed reply. Written by the edge.
+
+    Attributes:
+        reply: The reply that was proposed.
+        action: ``speak`` or ``drop`` it.
+        text: To be spoken in its place; empty: as it was proposed.
+    """
+
+    reply: Count
+    action: Literal["speak", "drop"]
+    text: Text = ""
+
+
+class ReplyDeclined(Event, frozen=True, kw_only=True, tag="reply.declined"):
+    """The turn is remembered and not answered. Written by llm.
+
+    Attributes:
+        turn: The turn.
+        reason: ``not_addressed``: it was not for the clone; ``silent``: the clone was told never to answer;
+            ``loop``: the talk went in circles.
+    """
+
+    turn: Count
+    reason: Literal["not_addressed", "silent", "loop"]
 
 
 class ReplyCancelled(Event, frozen=True, kw_only=True, tag="reply.cancelled"):
@@ -68,9 +118,10 @@ class ReplyCancelled(Event, frozen=True, kw_only=True, tag="reply.cancelled"):
     Attributes:
         turn: The turn it answered.
         reply: The reply.
-        reason: ``superseded`` by a newer turn, ``cancelled`` with its turn, or a ``draft`` that guessed wrong.
+        reason: ``superseded`` by a newer turn, ``cancelled`` with its turn, a ``draft`` that guessed wrong, or
+            ``dropped`` by the owner.
     """
 
     turn: Count
     reply: Count
-    reason: Literal["superseded", "cancelled", "draft"]
+    reason: Literal["superseded", "cancelled", "draft", "dropped"]

@@ -13,8 +13,9 @@ class PlaybackProgress(Event, frozen=True, kw_only=True, tag="playback.progress"
     Attributes:
         turn: The turn it answers.
         reply: The reply.
-        state: ``started``: its first sample was handed to the output; ``playing``; ``finished``: all of it was
-            played; ``stopped``: it ended early and nothing more of it will be heard.
+        state: ``started``: its first sample was handed to the output; ``playing``; ``held``: silent for now, it may go
+            on, perhaps from a little earlier; ``finished``: all of it was played; ``stopped``: it ended early and
+            nothing more of it will be heard.
         played: Samples of the reply clock played so far.
         rate: Samples per second of that clock.
         sentence: The sentence being played.
@@ -24,7 +25,7 @@ class PlaybackProgress(Event, frozen=True, kw_only=True, tag="playback.progress"
 
     turn: Count
     reply: Count
-    state: Literal["started", "playing", "finished", "stopped"]
+    state: Literal["started", "playing", "held", "finished", "stopped"]
     played: Count
     rate: Rate
     sentence: Count = 0

@@ -9,12 +9,21 @@ from types import MappingProxyType
 
 from avatar_contracts.base import Event, Kind
 from avatar_contracts.errors import ErrorRaised, UnknownEvent
-from avatar_contracts.llm import LlmDelta, LlmDone, LlmSentence, ReplyCancelled, ReplyCommitted
+from avatar_contracts.llm import (
+    LlmDelta,
+    LlmDone,
+    LlmSentence,
+    ReplyCancelled,
+    ReplyCommitted,
+    ReplyDecision,
+    ReplyDeclined,
+    ReplyProposed,
+)
 from avatar_contracts.playback import PlaybackProgress
-from avatar_contracts.session import SessionClosed, SessionOpened, SessionWorkers
-from avatar_contracts.speech import AsrPartial, MicFrame, SpeechStarted, SpeechStopped
+from avatar_contracts.session import SessionClosed, SessionConfigured, SessionOpened, SessionWorkers
+from avatar_contracts.speech import AsrPartial, MicFrame, SpeechOverlap, SpeechStarted, SpeechStopped
 from avatar_contracts.tts import TtsChunk, TtsDone
-from avatar_contracts.turn import TurnCancel, TurnDraft, TurnText, TurnTyped
+from avatar_contracts.turn import TurnCancel, TurnDraft, TurnStop, TurnText, TurnTyped
 from avatar_contracts.video import VideoAck, VideoFrame, VideoKeyframe
 
 TEXT_CAP = 36 * 1024
@@ -74,21 +83,27 @@ _ALL: tuple[Kind, ...] = ("asr", "llm", "tts", "face", "edge")
 _SPECS = MappingProxyType(
     _table(
         (SessionOpened, ("edge",), _CONTROL, TEXT_CAP, False),
+        (SessionConfigured, ("edge",), _CONTROL, TEXT_CAP, False),
         (SessionWorkers, ("edge",), _CONTROL, TEXT_CAP, False),
         (SessionClosed, ("edge",), _CONTROL, TEXT_CAP, False),
         (MicFrame, ("edge",), _ORDERED, AUDIO_CAP, True),
         (SpeechStarted, ("asr",), _CONTROL, TEXT_CAP, False),
         (SpeechStopped, ("asr",), _CONTROL, TEXT_CAP, False),
+        (SpeechOverlap, ("asr",), _CONTROL, TEXT_CAP, False),
         (AsrPartial, ("asr",), _LATEST, TEXT_CAP, False),
         (TurnDraft, ("asr",), _CONTROL, TEXT_CAP, False),
         (TurnText, ("asr",), _CONTROL, TEXT_CAP, False),
         (TurnCancel, ("asr",), _CONTROL, TEXT_CAP, False),
         (TurnTyped, ("edge",), _CONTROL, TEXT_CAP, False),
+        (TurnStop, ("edge",), _CONTROL, TEXT_CAP, False),
         (LlmDelta, ("llm",), _ORDERED, TEXT_CAP, False),
         (LlmSentence, ("llm",), _CONTROL, TEXT_CAP, False),
         (LlmDone, ("llm",), _CONTROL, TEXT_CAP, False),
         (ReplyCommitted, ("llm",), _CONTROL, TEXT_CAP, False),
         (ReplyCancelled, ("llm",), _CONTROL, TEXT_CAP, False),
+        (ReplyProposed, ("llm",), _CONTROL, TEXT_CAP, False),
+        (ReplyDecision, ("edge",), _CONTROL, TEXT_CAP, False),
+        (ReplyDeclined, ("llm",), _CONTROL, TEXT_CAP, False),
         (TtsChunk, ("tts",), _ORDERED, AUDIO_CAP, True),
         (TtsDone, ("tts",), _CONTROL, TEXT_CAP, False),
         (VideoFrame, ("face",), _ORDERED, FRAME_CAP, True),

@@ -8,6 +8,16 @@ import msgspec
 
 from avatar_contracts.base import Count, Event, Kind, Label, Language
 
+Mode = Literal["converse", "repeat", "draft", "typed"]
+"""What the clone does with the person's words: answers them; speaks them itself; shows its answer and waits for
+approval; or listens to typed lines only. Typed lines are taken in every mode."""
+
+Respond = Literal["always", "addressed", "never"]
+"""Which turns the clone answers: all, those that name it or follow a turn of its own as a question, or none."""
+
+Patience = Literal["eager", "balanced", "patient"]
+"""How long a silence must be before the clone takes the turn, and how soon it yields."""
+
 VideoCodec = Literal["h264", "jpeg"]
 """How frames are encoded: H.264 access units (Annex B), or JPEG pictures."""
 
@@ -31,6 +41,10 @@ class SessionConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         voice: Name of the voice.
         face: Name of the avatar pack.
         video: The picture wanted from the face.
+        mode: What the clone does with the person's words.
+        respond: Which turns it answers.
+        patience: How soon it takes a turn.
+        speculate: It may think about a turn before that is surely over; what it thought in vain costs work only.
     """
 
     language: Language = "en"
@@ -39,6 +53,10 @@ class SessionConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     voice: Label = ""
     face: Label = ""
     video: VideoFormat = VideoFormat()
+    mode: Mode = "converse"
+    respond: Respond = "always"
+    patience: Patience = "balanced"
+    speculate: bool = True
 
 
 class WorkerLease(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +69,15 @@ class WorkerLease(msgspec.Struct, frozen=True, kw_only=True):
 
 class SessionOpened(Event, frozen=True, kw_only=True, tag="session.opened"):
     """The session begins. Written by the edge after it holds its first workers."""
+
+    config: SessionConfig
+
+
+class SessionConfigured(Event, frozen=True, kw_only=True, tag="session.config"):
+    """The person chose otherwise during the call: from now on `config` holds. Written by the edge.
+
+    Mode, respond, patience and speculate change at once; the rest is for workers claimed from now on.
+    """
 
     config: SessionConfig
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from avatar_contracts.base import Count, Event, Rate, Text
+from typing import Literal
+
+from avatar_contracts.base import Count, Event, Label, Rate, Text
 
 
 class MicFrame(Event, frozen=True, kw_only=True, tag="mic.pcm"):
@@ -12,11 +14,13 @@ class MicFrame(Event, frozen=True, kw_only=True, tag="mic.pcm"):
         rate: Samples per second; asr takes 16,000.
         start: Offset of the first sample since the session's microphone began. Gaps are lost audio.
         pcm: Signed 16-bit little-endian mono samples.
+        guard: The clone's own voice may still be in it: it is being played, and its cancellation has not converged.
     """
 
     rate: Rate
     start: Count
     pcm: bytes
+    guard: bool = False
 
 
 class SpeechStarted(Event, frozen=True, kw_only=True, tag="speech.started"):
@@ -43,6 +47,23 @@ class SpeechStopped(Event, frozen=True, kw_only=True, tag="speech.stopped"):
     turn: Count
     at: Count
     discarded: bool = False
+
+
+class SpeechOverlap(Event, frozen=True, kw_only=True, tag="speech.overlap"):
+    """The person's voice meets an answer that is due or sounds. Written by asr.
+
+    What it means is not decided yet: either turn.cancel follows, or ``resume``.
+
+    Attributes:
+        turn: The turn whose answer it meets.
+        state: ``hold``: fall silent, or do not begin, but keep the answer; ``resume``: it was no turn of the
+            person's; go on at full level, where the answer fell silent.
+        why: What decided it: ``voice``, ``words``; ``backchannel``, ``noise``, ``echo``, ``unconfirmed``.
+    """
+
+    turn: Count
+    state: Literal["hold", "resume"]
+    why: Label = ""
 
 
 class AsrPartial(Event, frozen=True, kw_only=True, tag="asr.partial"):

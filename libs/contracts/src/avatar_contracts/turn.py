@@ -40,6 +40,9 @@ class TurnText(Event, frozen=True, kw_only=True, tag="turn.text"):
         speech_start: Microphone sample of the first voiced frame; 0 for typed turns.
         speech_end: Microphone sample after the last voiced frame; 0 for typed turns.
         decode_ms: Wall time of the decode that gave the text.
+        continues: The earliest of the turns that were taken back and whose words this one begins with; 0 for none.
+        verbatim: The words are to be spoken as they are, not answered.
+        interruptible: The person may interrupt the answer.
     """
 
     turn: Count
@@ -50,6 +53,9 @@ class TurnText(Event, frozen=True, kw_only=True, tag="turn.text"):
     speech_start: Count = 0
     speech_end: Count = 0
     decode_ms: float = 0.0
+    continues: Count = 0
+    verbatim: bool = False
+    interruptible: bool = True
 
 
 class TurnCancel(Event, frozen=True, kw_only=True, tag="turn.cancel"):
@@ -72,8 +78,16 @@ class TurnTyped(Event, frozen=True, kw_only=True, tag="turn.typed"):
         client_id: Chosen by the sender, the same for every retry of one line.
         text: The line.
         language: Language of the line, or None to be told from it.
+        verbatim: Speak exactly this instead of answering it.
+        interruptible: The person may interrupt the answer; no for fixed lines such as a disclosure.
     """
 
     client_id: Label
     text: Text
     language: Language | None = None
+    verbatim: bool = False
+    interruptible: bool = True
+
+
+class TurnStop(Event, frozen=True, kw_only=True, tag="turn.stop"):
+    """The person asks, by key or button, that the clone be silent now. Written by the edge; asr sends turn.cancel."""
