@@ -12,7 +12,7 @@ export $(filter AVATAR_%,$(.VARIABLES))
 MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs edge demo doctor bench config test lint format types unit docs clean
+.PHONY: help setup up down status logs edge demo doctor bench eval config test lint format types unit docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ doctor: $(READY) ## check this machine and say how to fix what is missing
 
 bench: $(READY) ## measure everything and write out/bench.json: make bench [ARGS=--quick]
 	@$(BIN)/avatar bench $(ARGS)
+
+eval: $(READY) ## how it talks, on real audio: out/eval.json, out/eval.html: make eval [ARGS=--quick]
+	@$(BIN)/avatar eval $(ARGS)
 
 config: $(READY) ## the effective settings and where each comes from
 	@$(BIN)/avatar config show

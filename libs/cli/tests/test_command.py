@@ -24,7 +24,7 @@ def test_the_help_names_every_command_and_imports_no_engine() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
     assert shown.returncode == 0, shown.stderr
-    for command in ("up", "down", "status", "logs", "edge", "demo", "doctor", "bench", "config"):
+    for command in ("up", "down", "status", "logs", "edge", "demo", "doctor", "bench", "eval", "config"):
         assert f" {command} " in shown.stdout
 
 
@@ -35,6 +35,8 @@ def test_the_help_names_every_command_and_imports_no_engine() -> None:
         (("status",), "Nothing runs here."),
         (("logs",), "Nothing runs here."),
         (("bench", "--only", "nonsense"), "There is no measurement 'nonsense'"),
+        (("eval", "--only", "nonsense"), "There is no part 'nonsense'"),
+        (("eval", "--patience", "angry"), "There is no patience 'angry'"),
         (("config", "show", "nose"), "There is no service 'nose'"),
     ],
 )

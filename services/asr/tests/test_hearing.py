@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avatar_asr.actions import Final, Started
+from avatar_asr.actions import Cancel, Final, Started
 from avatar_asr.frames import Flaw
 from avatar_asr.hearing import Flawed, Hearing, LookWanted, WordsWanted
 from avatar_asr.settings import AsrSettings
@@ -51,6 +51,16 @@ def test_beckett_is_heard_sentence_by_sentence(listen, beckett, beckett_words, w
     turns = finals(listen(np.concatenate([beckett, silence(2)])))
     assert len(turns) == 6
     assert word_error_rate(beckett_words, " ".join(turn.text for turn in turns)) <= 0.25
+
+
+def test_turns_that_nobody_answers_merge_into_one_with_every_word_once(listen, beckett, beckett_words, word_error_rate):
+    outcomes = listen(np.concatenate([beckett, silence(2)]), tentative=True)
+    turns = finals(outcomes)
+    assert word_error_rate(beckett_words, turns[-1].text) <= 0.25
+    assert turns[-1].continues == turns[0].turn == 1
+    assert turns[-1].start == turns[0].start
+    cancelled = [outcome.turn for outcome in outcomes if isinstance(outcome, Cancel)]
+    assert cancelled == [turn.turn for turn in turns[:-1]]
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.02])
@@ -104,7 +114,7 @@ def test_ten_minutes_without_a_pause_are_split_and_memory_stays_bounded():
             outcome = todo.pop(0)
             if isinstance(outcome, WordsWanted):
                 longest = max(longest, len(outcome.samples))
-                todo += hearing.decoded(outcome.decode.job, "word " * 30)
+                todo += hearing.decoded(outcome.decode.job, "some talk of this and that")
             elif isinstance(outcome, Final):
                 turns.append(outcome)
     assert len(turns) in (10, 11, 12)

@@ -16,10 +16,20 @@ from avatar_contracts import (
     AsrPartial,
     Claim,
     ErrorRaised,
+    LlmSentence,
     MicFrame,
+    PlaybackProgress,
+    ReplyCancelled,
+    ReplyCommitted,
+    ReplyDeclined,
     SessionConfig,
+    SessionConfigured,
+    SpeechOverlap,
     SpeechStarted,
     SpeechStopped,
+    TurnCancel,
+    TurnDraft,
+    TurnStop,
     TurnText,
     TurnTyped,
 )
@@ -70,6 +80,158 @@ async def test_speech_becomes_a_turn(ears, line):
         assert (stopped.turn, stopped.at, stopped.discarded) == (8, turn.speech_end, False)
         kinds = [type(e) for e in peer.events if isinstance(e, SpeechStarted | SpeechStopped | TurnText)]
         assert kinds == [SpeechStarted, SpeechStopped, TurnText]
+
+
+async def test_a_draft_comes_before_the_turn_with_the_same_words(ears, line):
+    async with listening(ears, AsrSettings(min_silence_s=1.0)) as (_, peer):  # time to decode on a busy machine
+        await speak(peer, line, pace=1.0)
+        turn = await peer.wait_for(TurnText)
+        draft = peer.heard(TurnDraft)[-1]
+        assert (draft.turn, draft.text, draft.language, draft.speech_end) == (1, turn.text, "en", turn.speech_end)
+        kinds = [type(e) for e in peer.events if isinstance(e, TurnDraft | TurnText)]
+        assert kinds[-2:] == [TurnDraft, TurnText]
+
+
+async def test_no_draft_comes_when_the_person_wants_none(ears, line):
+    async with listening(ears, config=SessionConfig(speculate=False)) as (_, peer):
+        await speak(peer, line)
+        await peer.wait_for(TurnText)
+        assert peer.heard(TurnDraft) == []
+
+
+async def test_a_person_who_goes_on_before_the_answer_is_given_one_answer_to_the_whole(ears, line):
+    async with listening(ears) as (_, peer):
+        at = await speak(peer, line[: int(2.4 * S)], pace=2.0)
+        first = await peer.wait_for(TurnText)
+        await peer.publish(ReplyCommitted(turn=first.turn, reply=1))
+        await speak(peer, line, at, pace=2.0)
+        merged = await peer.wait_for(TurnText, count=2)
+        hold = await peer.wait_for(SpeechOverlap)
+        assert (hold.turn, hold.state) == (first.turn, "hold")
+        cancel = await peer.wait_for(TurnCancel)
+        assert (cancel.turn, cancel.reason) == (first.turn, "continued")
+        assert merged.continues == first.turn
+        assert merged.text.startswith(first.text)
+        assert merged.text.lower().count("tried") == 2
+        assert merged.speech_start == first.speech_start
+        assert peer.heard(TurnDraft)[-1].text.startswith(first.text)
+
+
+@pytest.mark.parametrize(
+    "news",
+    [ReplyDeclined(turn=1, reason="not_addressed"), ReplyCancelled(turn=1, reply=1, reason="superseded")],
+    ids=["declined", "cancelled"],
+)
+async def test_a_turn_that_will_not_be_answered_stands_alone(ears, line, news):
+    async with listening(ears) as (_, peer):
+        at = await speak(peer, line[: int(2.4 * S)])
+        await peer.wait_for(TurnText)
+        await peer.publish(news)
+        await peer.wait_for(type(news))
+        await speak(peer, line, at)
+        assert (await peer.wait_for(TurnText, count=2)).continues == 0
+        assert peer.heard(TurnCancel) == peer.heard(SpeechOverlap) == []
+
+
+async def test_a_wrong_guess_at_an_answer_is_still_to_be_answered(ears, line):
+    async with listening(ears) as (_, peer):
+        at = await speak(peer, line[: int(2.4 * S)], pace=2.0)
+        await peer.wait_for(TurnText)
+        await peer.publish(ReplyCancelled(turn=1, reply=1, reason="draft"))
+        await speak(peer, line, at, pace=2.0)
+        assert (await peer.wait_for(TurnText, count=2)).continues == 1
+
+
+def playing(state, turn=1, reply=1):
+    return PlaybackProgress(turn=turn, reply=reply, state=state, played=0, rate=S)
+
+
+async def answered(peer, line):
+    """A typed line whose answer sounds for more than a second; where the microphone is then."""
+    await peer.session.command(TurnTyped(client_id="a", text="Tell me a story."))
+    await peer.wait_for(TurnText)
+    await peer.publish(ReplyCommitted(turn=1, reply=1))
+    await peer.publish(playing("started"))
+    await peer.wait_for(PlaybackProgress)
+    return await speak(peer, line[: S // 2], await speak(peer, np.zeros(int(1.5 * S), dtype=np.float32)))
+
+
+async def test_an_interruption_stops_the_answer_and_is_the_next_turn(ears, line, two_cities):
+    async with listening(ears) as (_, peer):
+        at = await answered(peer, line)
+        words = np.concatenate([two_cities[int(4.85 * S) : int(6.4 * S)], np.zeros(2 * S, dtype=np.float32)])
+        await speak(peer, words, at, pace=2.0)
+        cancel = await peer.wait_for(TurnCancel)
+        assert (cancel.turn, cancel.reason) == (1, "barge_in")
+        turn = await peer.wait_for(TurnText, count=2)
+        assert (turn.turn, turn.continues) == (2, 0)
+        assert "wisdom" in turn.text.lower()
+        order = [type(e) for e in peer.events if isinstance(e, SpeechStarted | TurnCancel)]
+        assert order == [SpeechStarted, TurnCancel]
+
+
+async def test_the_clones_own_words_in_the_microphone_are_no_turn(ears, line, two_cities):
+    async with listening(ears) as (_, peer):
+        await peer.publish(LlmSentence(turn=1, reply=1, sentence=0, text="It was the age of wisdom.", language="en"))
+        await peer.wait_for(LlmSentence)
+        at = await answered(peer, line)
+        words = np.concatenate([two_cities[int(4.85 * S) : int(6.4 * S)], np.zeros(2 * S, dtype=np.float32)])
+        pcm = (np.clip(words, -1, 1) * 32_767).astype("<i2")
+        for k in range(0, len(pcm) - 319, 320):
+            await peer.publish(MicFrame(rate=S, start=at + k, pcm=pcm[k : k + 320].tobytes(), guard=True))
+            await asyncio.sleep(0.01)
+        await peer.wait_for(SpeechStopped, where=lambda stopped: stopped.discarded)
+        assert peer.heard(TurnCancel) == []
+        assert len(peer.heard(TurnText)) == 1
+
+
+async def test_stop_silences_the_answer(ears, line):
+    async with listening(ears) as (_, peer):
+        await answered(peer, line)
+        await peer.session.command(TurnStop())
+        cancel = await peer.wait_for(TurnCancel)
+        assert (cancel.turn, cancel.reason) == (1, "stop")
+
+
+async def test_in_typed_mode_speech_is_ignored_and_lines_are_turns(ears, line):
+    async with listening(ears) as (_, peer):
+        await peer.publish(SessionConfigured(config=SessionConfig(mode="typed")))
+        await peer.wait_for(SessionConfigured)
+        at = await speak(peer, line)
+        await peer.session.command(TurnTyped(client_id="a", text="Say this.", verbatim=True, interruptible=False))
+        turn = await peer.wait_for(TurnText)
+        assert (turn.turn, turn.verbatim, turn.interruptible) == (1, True, False)
+        assert peer.heard(SpeechStarted) == []
+        await peer.publish(SessionConfigured(config=SessionConfig(mode="converse")))
+        await peer.wait_for(SessionConfigured, count=2)
+        await speak(peer, line, at)
+        assert "tried" in (await peer.wait_for(TurnText, count=2)).text.lower()
+
+
+class Wordless(Moonshine):
+    """An engine that hears no word."""
+
+    def open(self):
+        decoder = super().open()
+        decoder.decode = lambda *_, **__: ""
+        return decoder
+
+
+async def test_a_stuck_microphone_is_one_error_and_ignored_until_it_is_quiet(monkeypatch):
+    deaf = Ears(Wordless())
+    deaf.load()
+    loud = (np.random.default_rng(0).normal(0, 0.1, S) * 32_767).astype("<i2").tobytes()
+    async with listening(deaf) as (_, peer):
+        monkeypatch.setattr("avatar_asr.vad.Vad.probability", lambda *_: 0.97)
+        for second in range(70):
+            await peer.publish(MicFrame(rate=S, start=second * S, pcm=loud))
+            await asyncio.sleep(0.02)
+        error = await peer.wait_for(ErrorRaised)
+        assert error.code == "mic.stuck"
+        assert error.hint
+        await peer.session.command(TurnTyped(client_id="a", text="Still there?"))
+        await peer.wait_for(TurnText)
+        assert len(peer.heard(ErrorRaised)) == len(peer.heard(SpeechStarted)) == len(peer.heard(SpeechStopped)) == 1
 
 
 async def test_partials_grow_while_the_person_speaks(ears, two_cities):

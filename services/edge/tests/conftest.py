@@ -28,6 +28,7 @@ from avatar_contracts import (
     TtsChunk,
     TtsDone,
     TurnCancel,
+    TurnStop,
     TurnText,
     TurnTyped,
     VideoAck,
@@ -37,6 +38,7 @@ from avatar_contracts import (
     Word,
 )
 from avatar_edge import Call, EdgeSettings, FileMic, MemoryCamera, MemoryOut
+from avatar_edge.playout import Playout
 from avatar_runtime.bus import Bus
 from avatar_runtime.leases import Leases
 from avatar_runtime.memory_bus import MemoryBus
@@ -57,6 +59,7 @@ class ScriptedEars:
         self.start = self.end = 0
         session.on(MicFrame, self.on_mic)
         session.on(TurnTyped, self.on_typed, ack=True)
+        session.on(TurnStop, self.on_stop, ack=True)
 
     async def on_mic(self, frame: MicFrame) -> None:
         loud = np.abs(np.frombuffer(frame.pcm, np.int16).astype(int)).max() > 500
@@ -78,11 +81,23 @@ class ScriptedEars:
 
     async def on_typed(self, event: TurnTyped) -> None:
         self.turn += 1
-        await self.publish_text(event.text, "typed", 0, 0)
+        manner = {"verbatim": event.verbatim, "interruptible": event.interruptible}
+        await self.publish_text(event.text, "typed", 0, 0, **manner)
 
-    async def publish_text(self, text: str, reason: str, start: int, end: int) -> None:
+    async def on_stop(self, _: TurnStop) -> None:
+        await self.session.publish(TurnCancel(turn=self.turn, reason="stop"))
+
+    async def publish_text(self, text: str, reason: str, start: int, end: int, **manner: bool) -> None:
         await self.session.publish(
-            TurnText(turn=self.turn, text=text, language="en", end_reason=reason, speech_start=start, speech_end=end)
+            TurnText(
+                turn=self.turn,
+                text=text,
+                language="en",
+                end_reason=reason,
+                speech_start=start,
+                speech_end=end,
+                **manner,
+            )
         )
 
     async def close(self) -> None:
@@ -101,19 +116,26 @@ class ScriptedMind:
         session.on(TurnText, self.on_turn)
         session.on(TurnCancel, self.on_cancel)
         session.on(PlaybackProgress, self.on_progress)
+        if (pending := session.claim.pending) is not None:
+            manner = {"end_reason": "silence", "verbatim": pending.verbatim}
+            turn = TurnText(turn=pending.turn, text=pending.text, language=pending.language, **manner)
+            session.spawn(self.answer(turn), "pending")
 
     async def on_turn(self, event: TurnText) -> None:
-        if event.turn <= self.session.claim.turn:
-            return
+        if event.turn > self.session.claim.turn:
+            await self.answer(event)
+
+    async def answer(self, event: TurnText) -> None:
         self.reply += 1
         turn, reply = event.turn, self.reply
-        await self.session.publish(ReplyCommitted(turn=turn, reply=reply))
-        for number, text in enumerate(self.sentences):
+        await self.session.publish(ReplyCommitted(turn=turn, reply=reply, interruptible=event.interruptible))
+        sentences = (event.text,) if event.verbatim else self.sentences
+        for number, text in enumerate(sentences):
             await self.session.publish(LlmDelta(turn=turn, reply=reply, text=text + " "))
             await self.session.publish(
                 LlmSentence(turn=turn, reply=reply, sentence=number, text=text, language=event.language)
             )
-        await self.session.publish(LlmDone(turn=turn, reply=reply, sentences=len(self.sentences)))
+        await self.session.publish(LlmDone(turn=turn, reply=reply, sentences=len(sentences)))
 
     async def on_cancel(self, event: TurnCancel) -> None:
         await self.session.publish(ReplyCancelled(turn=event.turn, reply=self.reply, reason="cancelled"))
@@ -401,3 +423,51 @@ def said() -> np.ndarray:
 @pytest.fixture
 def h264():
     return encoder, access_unit
+
+
+class Device:
+    """A device and a bus on virtual time."""
+
+    def __init__(self, rate=16_000, latency_s=0.0, **options):
+        self.playout = Playout(rate, **options)
+        self.rate = rate
+        self.now = 0.0
+        self.latency_s = latency_s
+        self.heard = []
+
+    def run(self, seconds):
+        for _ in range(round(seconds * 100)):
+            self.heard.append(self.playout.pull(self.rate // 100, self.now + self.latency_s, self.now))
+            self.now += 0.01
+        return self
+
+    @property
+    def sound(self):
+        return np.concatenate(self.heard)
+
+    def chunk(self, reply, start, pcm, *, turn=1, sentence=0, rate=16_000, words=(), last=False):
+        event = TtsChunk(
+            turn=turn,
+            reply=reply,
+            sentence=sentence,
+            rate=rate,
+            start=start,
+            pcm=np.asarray(pcm, np.int16).tobytes(),
+            words=words,
+            last=last,
+        )
+        return self.playout.chunk(event, self.now)
+
+    def done(self, reply, samples, turn=1):
+        self.playout.done(TtsDone(turn=turn, reply=reply, samples=samples), self.now)
+
+    def commit(self, reply, turn=1, **options):
+        return self.playout.commit(turn, reply, self.now, **options)
+
+    def states(self):
+        return [change.state for change in self.playout.changes(self.now + 1.0)]
+
+
+@pytest.fixture
+def device():
+    return Device

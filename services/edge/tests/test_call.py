@@ -8,8 +8,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from avatar_contracts import LlmDone, ReplyCommitted, TurnCancel, TurnText
-from avatar_edge import Call, CallNotReady, EdgeSettings, NullCamera, NullMic, NullOut, Recorder, dialogue
+from avatar_contracts import (
+    LlmDone,
+    ReplyCommitted,
+    SessionConfigured,
+    SpeechOverlap,
+    SpeechStarted,
+    TurnCancel,
+    TurnText,
+)
+from avatar_edge import BadChoice, Call, CallNotReady, EdgeSettings, NullCamera, NullMic, NullOut, Recorder, commands
 from avatar_runtime.bus import CommandFailed
 from avatar_runtime.settings import SettingsError, load
 from avatar_runtime.testing.sessions import Peer
@@ -84,7 +92,7 @@ async def test_a_typed_line_is_a_turn(rig):
 
 
 async def test_a_typed_line_that_gave_no_turn_does_not_age_the_next_one(rig, stack, monkeypatch):
-    monkeypatch.setattr(dialogue, "_TYPED_S", 0.2)
+    monkeypatch.setattr(commands, "_TYPED_S", 0.2)
 
     class Picky(stack.makers["asr"]):
         async def on_typed(self, event):
@@ -112,10 +120,10 @@ async def test_what_the_person_was_saying_is_not_shown_for_ever_when_the_ears_di
 async def test_while_an_answer_is_awaited_a_leaving_worker_is_still_needed(rig, stack):
     stack.makers["llm"] = type("Mute", (stack.makers["llm"],), {"sentences": ()})
     async with rig() as r:
-        assert not r.call.answering()
+        assert not r.call._seat.answering()
         stack.made["llm"][0].session._inlets["turn.text"].handlers.clear()
         await r.call.type("hello")
-        await until(r.call.answering, timeout_s=1)
+        await until(r.call._seat.answering, timeout_s=1)
 
 
 async def test_a_typed_line_nobody_takes_is_an_error(stack, settings):
@@ -159,6 +167,89 @@ async def test_a_turn_that_is_taken_back_is_not_reported(rig, stack, said):
         await asyncio.sleep(0.2)
         assert r.call.turns == []
         assert r.call.state == "listening"
+
+
+async def test_an_answer_that_is_held_is_silent_and_goes_on_with_voice_and_face(rig, stack):
+    talkative(stack)
+    async with rig() as r:
+        await r.call.type("hi")
+        await playing(r, 0.9)
+        (ears,) = stack.made["asr"]
+        at = time.perf_counter()
+        await ears.session.publish(SpeechOverlap(turn=1, state="hold", why="voice"))
+        await asyncio.sleep(0.4)
+        assert silent_after(r.out, at + 0.06, 0.3)
+        assert r.call.saying == LONG[0]
+        assert stack.made["llm"][0].progress[-1].state == "held"
+        await ears.session.publish(SpeechOverlap(turn=1, state="resume", why="backchannel"))
+        report = await r.call.turn_done(1, timeout_s=5)
+        assert (report.resumes, report.interrupted, report.errors) == (1, False, ())
+        assert report.played_ms == pytest.approx(2_400, abs=1)
+        assert (np.abs(r.out.samples()) >= 100).sum() / r.out.rate > 2.4 + 0.3  # the phrase was said again
+
+
+async def test_a_turn_left_by_a_mind_that_died_is_answered_by_the_next(rig, stack):
+    talking = stack.makers["llm"]
+
+    class Mute(talking):
+        async def answer(self, event):
+            """Thinks for ever."""
+
+    stack.makers["llm"] = Mute
+    async with rig() as r:
+        await r.call.type("first")
+        await until(lambda: r.call.state == "thinking")
+        stack.makers["llm"] = talking
+        await stack.kill("llm")
+        await stack.start("llm")
+        report = await r.call.turn_done(1, timeout_s=5)
+        assert stack.claims[-1].pending.text == "first"
+        assert stack.claims[-1].transcript == ()
+        assert (report.heard, report.reply, report.errors) == ("first", "One two three. Four five six seven.", ())
+
+
+async def test_what_is_chosen_during_the_call_holds_at_once_and_for_workers_that_come_later(rig, stack):
+    async with rig(patience="patient") as r:
+        heard = Peer(stack.bus, r.call.session_id, "asr")
+        await heard.session.start()
+        await r.call.configure(mode="repeat", speculate=False)
+        told = await heard.wait_for(SessionConfigured)
+        assert (told.config.mode, told.config.patience, told.config.speculate) == ("repeat", "patient", False)
+        assert r.call.config == told.config
+        with pytest.raises(BadChoice, match="respond cannot be 'often'; it is always, addressed or never"):
+            await r.call.configure(respond="often")
+        await stack.kill("tts")
+        await stack.start("tts")
+        await until(lambda: stack.claims[-1].kind == "tts" and stack.claims[-1].config == told.config)
+        await heard.wait_for(SessionConfigured, count=2)
+        await heard.session.close()
+        assert stack.claims[0].config.mode == "converse"
+
+
+async def test_a_line_can_be_spoken_as_it_is_and_silence_asked_for(rig):
+    async with rig() as r:
+        await r.call.say("Exactly these four words, and then a good deal more of them.")
+        await playing(r, 0.7)
+        at = time.perf_counter()
+        await r.call.stop()
+        report = await r.call.turn_done(1, timeout_s=2)
+        await asyncio.sleep(0.2)
+        assert silent_after(r.out, at + 0.06, 0.15)
+        assert (report.verbatim, report.cancelled, report.errors) == (True, "stop", ())
+        assert report.text.startswith(report.reply)
+        assert report.reply.startswith("Exactly these")
+
+
+async def test_the_disclosure_is_said_first_and_cannot_be_interrupted(rig, stack):
+    async with rig(disclosure="You are talking to a clone.") as r:
+        await playing(r, 0.3)
+        (ears,) = stack.made["asr"]
+        await ears.session.publish(SpeechStarted(turn=2, at=0))
+        await ears.session.publish(SpeechOverlap(turn=1, state="hold", why="voice"))
+        report = await r.call.turn_done(1, timeout_s=5)
+        assert (report.reply, report.resumes, report.played_ms) == ("You are talking to a clone.", 0, 1_200.0)
+        loud = np.abs(r.out.samples()) > 5_000
+        assert loud.sum() / r.out.rate > 0.5 * 1.2
 
 
 async def test_when_the_face_dies_the_voice_goes_on_and_the_picture_moves(rig, stack):
@@ -375,7 +466,7 @@ async def test_events_of_a_worker_that_was_replaced_are_not_heard(rig, stack):
         await until(lambda: "llm" in r.call.workers and r.call.workers["llm"].epoch > zombie.epoch)
         await zombie.publish(ReplyCommitted(turn=1, reply=99))
         await asyncio.sleep(0.1)
-        assert 99 not in r.call._playout._tracks
+        assert r.call._playout._replies.get(99) is None
 
 
 @pytest.mark.parametrize("flag", ["--language=English", "--height=3840", "--codec=vp9", f"--persona={'x' * 121}"])

@@ -197,6 +197,90 @@ def test_a_reply_that_is_cancelled_before_it_sounds_is_not_seen():
     assert all(camera.tick().picture.reply == 0 for _ in range(3))
 
 
+def test_that_one_reply_is_over_says_nothing_of_those_before_and_after_it():
+    camera = Camera()
+    camera.idle(5)
+    for reply in (4, 5, 6):
+        for index in range(5):
+            camera.pairing.add(picture(reply, index * PERIOD))
+    camera.pairing.forget(5)
+    assert camera.tick(head(0.0, reply=4)).picture.reply == 4
+    camera.pairing.add(picture(4, 5 * PERIOD))
+    assert camera.tick(head(5 * PERIOD, reply=4)).picture.pts_s == pytest.approx(5 * PERIOD)
+    camera.pairing.finish(4)
+    assert camera.tick(head(0.0, reply=6)).picture.reply == 6
+    assert camera.pairing.backlog() == 4
+
+
+def test_a_held_reply_is_idle_and_its_pictures_come_again_in_step():
+    camera = Camera()
+    camera.idle(5)
+    for index in range(12):
+        camera.pairing.add(picture(1, index * PERIOD))
+    for index in range(10):
+        camera.tick(head(index * PERIOD))
+    camera.pairing.hold(1)
+    assert camera.pairing.backlog() == 0
+    camera.tick()  # one more bridges
+    camera.pairing.add(picture(1, 12 * PERIOD, level=222))  # was on its way
+    assert camera.tick().picture.i420[0, 0] == 222
+    for _ in range(5):
+        camera.pairing.add(picture(level=77))
+        camera.tick()
+    assert camera.shown[-1].picture.i420[0, 0] == 77
+    camera.pairing.resume(1)
+    for index in range(4, 10):
+        camera.pairing.add(picture(1, index * PERIOD))
+    shown = [camera.tick(head(index * PERIOD)).picture.pts_s for index in range(4, 10)]
+    assert shown == pytest.approx([index * PERIOD for index in range(4, 10)])
+    assert camera.pairing.skew_ms()["max"] < 1
+
+
+def test_pictures_drawn_before_a_reply_went_back_give_way_to_the_new_ones():
+    camera = Camera()
+    camera.idle(5)
+    for index in (10, 11, 4, 5):
+        camera.pairing.add(picture(1, index * PERIOD))
+    assert camera.tick(head(4 * PERIOD)).picture.pts_s == pytest.approx(4 * PERIOD)
+    assert camera.pairing.backlog() == 1
+    assert camera.pairing.dropped == 2
+
+
+@pytest.mark.parametrize("how", ["forget", "hold"])
+def test_when_a_reply_falls_silent_the_mouth_is_shut_within_160_ms_even_if_the_face_sends_nothing(how):
+    camera = Camera()
+    camera.idle(30)
+    for index in range(20):
+        camera.pairing.add(picture(1, index * PERIOD, level=222))
+    for index in range(5):
+        camera.tick(head(index * PERIOD))
+    getattr(camera.pairing, how)(1)
+    sources = [camera.tick().source for _ in range(8)]
+    assert sources[3:] == ["loop"] * 5
+
+
+def test_after_a_stop_the_next_reply_has_the_usual_patience():
+    camera = Camera()
+    camera.idle(30)
+    for index in range(3):
+        camera.pairing.add(picture(1, index * PERIOD))
+    camera.tick(head(0.0))
+    camera.pairing.forget(1)
+    camera.tick()
+    camera.pairing.add(picture(2, 0.0))
+    camera.tick(head(0.0, reply=2))
+    assert [camera.tick(head(index * PERIOD, reply=2)).source for index in range(1, 5)] == ["held"] * 4
+
+
+def test_pictures_nobody_will_ask_for_give_way_to_newer_ones():
+    camera = Camera()
+    for index in range(80):
+        camera.pairing.add(picture(7, index * PERIOD))
+    camera.pairing.add(picture(9, 0.0))
+    assert camera.pairing.backlog() == 75
+    assert camera.tick(head(0.0, reply=9)).picture.reply == 9
+
+
 def test_when_the_face_does_not_speak_the_idle_face_goes_on_under_the_voice():
     camera = Camera()
     for index in range(20):

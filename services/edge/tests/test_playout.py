@@ -1,65 +1,18 @@
 import numpy as np
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from avatar_contracts import LlmSentence, TtsChunk, TtsDone, Word
+from avatar_contracts import LlmSentence, TtsChunk, Word
 from avatar_edge.playout import Playout
 
 RATE = 16_000
-BLOCK = 160
-
-
-class Clock:
-    """A device and a bus on virtual time."""
-
-    def __init__(self, rate=RATE, latency_s=0.0, **options):
-        self.playout = Playout(rate, **options)
-        self.rate = rate
-        self.now = 0.0
-        self.latency_s = latency_s
-        self.heard = []
-
-    def run(self, seconds):
-        for _ in range(round(seconds * 100)):
-            self.heard.append(self.playout.pull(self.rate // 100, self.now + self.latency_s, self.now))
-            self.now += 0.01
-        return self
-
-    @property
-    def sound(self):
-        return np.concatenate(self.heard)
-
-    def chunk(self, reply, start, pcm, *, turn=1, sentence=0, rate=RATE, words=(), last=False):
-        event = TtsChunk(
-            turn=turn,
-            reply=reply,
-            sentence=sentence,
-            rate=rate,
-            start=start,
-            pcm=np.asarray(pcm, np.int16).tobytes(),
-            words=words,
-            last=last,
-        )
-        self.playout.chunk(event, self.now)
-
-    def done(self, reply, samples, turn=1):
-        self.playout.done(TtsDone(turn=turn, reply=reply, samples=samples), self.now)
-
-    def commit(self, reply, turn=1):
-        self.playout.commit(turn, reply, self.now)
-
-    def states(self):
-        return [change.state for change in self.playout.changes(self.now + 1.0)]
 
 
 def loud(count, value=1_000):
     return np.full(count, value, np.int16)
 
 
-def test_a_reply_sounds_once_committed_and_its_first_picture_has_come():
-    clock = Clock()
+def test_a_reply_sounds_once_committed_and_its_first_picture_has_come(device):
+    clock = device()
     clock.chunk(1, 0, loud(1_600))
     clock.run(0.1)
     assert not clock.sound.any()
@@ -72,8 +25,8 @@ def test_a_reply_sounds_once_committed_and_its_first_picture_has_come():
     assert clock.states() == ["started", "audible", "finished"]
 
 
-def test_without_a_picture_it_waits_40_ms_and_no_longer():
-    clock = Clock(frame_wait_s=0.04)
+def test_without_a_picture_it_waits_40_ms_and_no_longer(device):
+    clock = device(frame_wait_s=0.04)
     clock.commit(1)
     clock.run(0.1)
     clock.chunk(1, 0, loud(1_600))
@@ -81,8 +34,8 @@ def test_without_a_picture_it_waits_40_ms_and_no_longer():
     assert abs(np.flatnonzero(clock.sound)[0] / RATE - 0.14) < 0.011
 
 
-def test_a_jittery_bus_makes_it_wait_for_more_sound_but_not_for_a_whole_reply():
-    clock = Clock(frame_wait_s=0, target_s=lambda: 0.15)
+def test_a_jittery_bus_makes_it_wait_for_more_sound_but_not_for_a_whole_reply(device):
+    clock = device(frame_wait_s=0, target_s=lambda: 0.15)
     clock.commit(1)
     clock.chunk(1, 0, loud(800))
     clock.run(0.05)
@@ -90,15 +43,15 @@ def test_a_jittery_bus_makes_it_wait_for_more_sound_but_not_for_a_whole_reply():
     clock.chunk(1, 800, loud(1_600))
     clock.run(0.05)
     assert clock.sound.any()
-    short = Clock(frame_wait_s=0, target_s=lambda: 0.15)
+    short = device(frame_wait_s=0, target_s=lambda: 0.15)
     short.commit(1)
     short.chunk(1, 0, loud(800))
     short.done(1, 800)
     assert short.run(0.05).sound.any()
 
 
-def test_running_dry_is_silence_during_which_the_clock_stands_still():
-    clock = Clock(frame_wait_s=0)
+def test_running_dry_is_silence_during_which_the_clock_stands_still(device):
+    clock = device(frame_wait_s=0)
     clock.commit(1)
     clock.chunk(1, 0, loud(800))
     clock.run(0.2)
@@ -116,8 +69,8 @@ def test_running_dry_is_silence_during_which_the_clock_stands_still():
     assert changes[-1].progress.played == 1_600
 
 
-def test_a_hole_is_silence_of_its_length_and_the_clock_goes_on():
-    clock = Clock(frame_wait_s=0)
+def test_a_hole_is_silence_of_its_length_and_the_clock_goes_on(device):
+    clock = device(frame_wait_s=0)
     clock.commit(1)
     clock.chunk(1, 0, loud(800))
     clock.chunk(1, 1_600, loud(800))
@@ -127,8 +80,8 @@ def test_a_hole_is_silence_of_its_length_and_the_clock_goes_on():
     assert clock.states()[-1] == "finished"
 
 
-def test_a_stop_fades_out_within_20_ms_and_counts_the_words_heard():
-    clock = Clock(frame_wait_s=0)
+def test_a_stop_fades_out_within_20_ms_and_counts_the_words_heard(device):
+    clock = device(frame_wait_s=0)
     clock.playout.sentence(LlmSentence(turn=1, reply=1, sentence=0, text="one two three", language="en"))
     words = (Word(0, 1_600, 3), Word(1_600, 3_200, 7), Word(3_200, 4_800, 13))
     clock.chunk(1, 0, loud(4_800, 8_000), words=words, last=True)
@@ -147,8 +100,8 @@ def test_a_stop_fades_out_within_20_ms_and_counts_the_words_heard():
     assert clock.playout.playhead(clock.now) is None
 
 
-def test_a_reply_cancelled_before_it_began_is_never_heard_and_reported_with_nothing_played():
-    clock = Clock(frame_wait_s=0)
+def test_a_reply_cancelled_before_it_began_is_never_heard_and_reported_with_nothing_played(device):
+    clock = device(frame_wait_s=0)
     clock.commit(1)
     clock.playout.cancel_turn(1, "stop", clock.now)
     clock.chunk(1, 0, loud(1_600))
@@ -158,8 +111,8 @@ def test_a_reply_cancelled_before_it_began_is_never_heard_and_reported_with_noth
     assert (change.state, change.progress.played) == ("stopped", 0)
 
 
-def test_two_committed_replies_follow_on_without_a_gap():
-    clock = Clock(frame_wait_s=0)
+def test_two_committed_replies_follow_on_without_a_gap(device):
+    clock = device(frame_wait_s=0)
     for reply in (1, 2):
         clock.commit(reply, turn=reply)
         clock.chunk(reply, 0, loud(1_000, reply * 1_000), turn=reply)
@@ -168,8 +121,8 @@ def test_two_committed_replies_follow_on_without_a_gap():
     assert np.array_equal(clock.sound[:2_000], np.r_[loud(1_000, 1_000), loud(1_000, 2_000)])
 
 
-def test_a_committed_reply_without_any_sound_does_not_hold_up_the_next_one():
-    clock = Clock(frame_wait_s=0)
+def test_a_committed_reply_without_any_sound_does_not_hold_up_the_next_one(device):
+    clock = device(frame_wait_s=0)
     clock.commit(1, turn=1)
     clock.commit(2, turn=2)
     clock.chunk(2, 0, loud(500), turn=2)
@@ -178,8 +131,8 @@ def test_a_committed_reply_without_any_sound_does_not_hold_up_the_next_one():
     assert clock.states() == ["stopped", "started", "audible"]
 
 
-def test_any_number_of_committed_replies_without_sound_does_not_make_it_mute():
-    clock = Clock(frame_wait_s=0)
+def test_any_number_of_committed_replies_without_sound_does_not_make_it_mute(device):
+    clock = device(frame_wait_s=0)
     for reply in range(1, 21):
         clock.commit(reply, turn=reply)
     clock.chunk(20, 0, loud(500), turn=20)
@@ -188,8 +141,8 @@ def test_any_number_of_committed_replies_without_sound_does_not_make_it_mute():
     assert clock.states() == ["stopped"] * 19 + ["started", "audible"]
 
 
-def test_a_reply_that_is_given_up_by_its_voice_ends_after_the_set_time():
-    clock = Clock(frame_wait_s=0, starve_s=0.5)
+def test_a_reply_that_is_given_up_by_its_voice_ends_after_the_set_time(device):
+    clock = device(frame_wait_s=0, starve_s=0.5)
     clock.commit(1)
     clock.chunk(1, 0, loud(800))
     clock.run(1.0)
@@ -199,27 +152,34 @@ def test_a_reply_that_is_given_up_by_its_voice_ends_after_the_set_time():
     assert 0.5 < last.at < 0.6
 
 
-def test_a_reply_nothing_could_be_spoken_of_is_finished_at_once():
-    clock = Clock()
+def test_a_reply_nothing_could_be_spoken_of_is_finished_at_once(device):
+    clock = device()
     clock.commit(1)
     clock.done(1, 0)
     assert clock.states() == ["finished"]
 
 
-def test_only_what_is_not_all_there_is_broken_off():
-    clock = Clock(frame_wait_s=0)
-    for reply in (1, 2):
+def test_only_what_is_not_all_there_is_broken_off_and_what_had_not_begun_without_a_word(device):
+    clock = device(frame_wait_s=0)
+    for reply in (1, 2, 3):
         clock.commit(reply, turn=reply)
         clock.chunk(reply, 0, loud(1_600), turn=reply)
     clock.done(1, 1_600)
     clock.run(0.05)
-    assert clock.playout.break_off("the voice died", clock.now) == [2]
-    clock.run(0.2)
-    assert np.count_nonzero(clock.sound) == 1_600
+    assert clock.playout.break_off("the mind died", clock.now, spare={3}) == []
+    clock.done(3, 1_600, turn=3)
+    clock.run(0.3)
+    assert clock.states() == ["started", "audible", "finished"] * 2
+    clock.commit(4, turn=4)
+    clock.chunk(4, 0, loud(1_600), turn=4)
+    clock.run(0.05)
+    assert clock.playout.break_off("the voice died", clock.now) == [4]
+    clock.run(0.1)
+    assert clock.states() == ["started", "audible", "stopped"]
 
 
-def test_the_playhead_is_what_has_sounded_not_what_was_handed_over():
-    clock = Clock(frame_wait_s=0, latency_s=0.1)
+def test_the_playhead_is_what_has_sounded_not_what_was_handed_over(device):
+    clock = device(frame_wait_s=0, latency_s=0.1)
     clock.commit(1)
     clock.chunk(1, 0, loud(8_000))
     clock.run(0.08)
@@ -229,8 +189,8 @@ def test_the_playhead_is_what_has_sounded_not_what_was_handed_over():
     assert clock.playout.progress(clock.now).played == 1_600
 
 
-def test_the_clock_runs_on_a_little_after_the_end_for_the_closing_mouth():
-    clock = Clock(frame_wait_s=0)
+def test_the_clock_runs_on_a_little_after_the_end_for_the_closing_mouth(device):
+    clock = device(frame_wait_s=0)
     clock.commit(1)
     clock.chunk(1, 0, loud(1_600))
     clock.done(1, 1_600)
@@ -242,8 +202,8 @@ def test_the_clock_runs_on_a_little_after_the_end_for_the_closing_mouth():
 
 
 @pytest.mark.parametrize("voice_rate", [22_050, 24_000, 44_100])
-def test_resampling_keeps_the_length_the_pitch_and_the_clock(voice_rate):
-    clock = Clock(rate=48_000, frame_wait_s=0)
+def test_resampling_keeps_the_length_the_pitch_and_the_clock(device, voice_rate):
+    clock = device(rate=48_000, frame_wait_s=0)
     clock.commit(1)
     tone = 10_000 * np.sin(np.arange(voice_rate) * 2 * np.pi * 440 / voice_rate)
     for start in range(0, voice_rate, 5_000):
@@ -258,8 +218,8 @@ def test_resampling_keeps_the_length_the_pitch_and_the_clock(voice_rate):
     assert clock.playout.changes(clock.now)[-1].progress.played == voice_rate
 
 
-def test_a_chunk_of_another_time_is_not_believed():
-    clock = Clock(frame_wait_s=0)
+def test_a_chunk_of_another_time_is_not_believed(device):
+    clock = device(frame_wait_s=0)
     clock.commit(1)
     clock.chunk(1, 0, loud(800))
     clock.chunk(1, 60 * RATE, loud(800))
@@ -278,86 +238,3 @@ def test_a_voice_that_runs_far_ahead_is_cut_and_fills_no_memory():
         for at in range(200)
     ]
     assert taken == [True] * 121 + [False] * 79
-
-
-class Conversations(RuleBasedStateMachine):
-    """Replies come, go and are cancelled in any order while the device pulls; every sample tells whose it is."""
-
-    def __init__(self):
-        super().__init__()
-        self.clock = Clock(frame_wait_s=0.0, starve_s=0.3)
-        self.made = {}
-        self.committed = set()
-        self.dead = {}
-        self.next = 1
-
-    @rule()
-    def a_reply_begins(self):
-        self.made[self.next] = 0
-        self.next += 1
-
-    @precondition(lambda self: self.made)
-    @rule(data=st.data(), length=st.integers(50, 900), skip=st.sampled_from([0, 0, 0, 200]))
-    def a_chunk_comes(self, data, length, skip):
-        reply = data.draw(st.sampled_from(sorted(self.made)))
-        start = self.made[reply] + skip
-        self.clock.chunk(reply, start, loud(length, 1_000 + reply), turn=reply)
-        self.made[reply] = start + length
-
-    @precondition(lambda self: self.made)
-    @rule(data=st.data())
-    def an_old_chunk_comes_again(self, data):
-        reply = data.draw(st.sampled_from(sorted(self.made)))
-        self.clock.chunk(reply, 0, loud(100, 1_000 + reply), turn=reply)
-
-    @precondition(lambda self: self.made)
-    @rule(data=st.data())
-    def a_reply_is_committed(self, data):
-        reply = data.draw(st.sampled_from(sorted(self.made)))
-        self.clock.commit(reply, turn=reply)
-        self.committed.add(reply)
-
-    @precondition(lambda self: self.made)
-    @rule(data=st.data())
-    def a_reply_is_done(self, data):
-        reply = data.draw(st.sampled_from(sorted(self.made)))
-        self.clock.done(reply, self.made[reply], turn=reply)
-
-    @precondition(lambda self: self.made)
-    @rule(data=st.data())
-    def a_reply_is_cancelled(self, data):
-        reply = data.draw(st.sampled_from(sorted(self.made)))
-        self.clock.playout.cancel(reply, "stop", self.clock.now)
-        self.dead.setdefault(reply, self.clock.now)
-
-    @rule(blocks=st.integers(1, 60))
-    def time_passes(self, blocks):
-        before = self.clock.now
-        for _ in range(blocks):
-            at = self.clock.now
-            self.clock.run(0.01)
-            owners = {int(value) - 1_000 for value in np.unique(self.clock.heard[-1]) if value >= 1_000}
-            assert owners <= self.committed
-            for reply in owners & set(self.dead):
-                assert at <= self.dead[reply] + 0.011
-        assert self.clock.now > before
-
-    @invariant()
-    def replies_are_heard_in_order(self):
-        if self.clock.heard:
-            full = self.clock.sound
-            order = full[full >= 1_000]
-            assert np.all(np.diff(order.astype(int)) >= 0)
-
-    def teardown(self):
-        """Whatever happened, it always ends in silence, ready for the next reply."""
-        self.clock.run(30 * 0.35)
-        reply = self.next + 1
-        self.clock.commit(reply, turn=reply)
-        self.clock.chunk(reply, 0, loud(160, 1_000 + reply), turn=reply)
-        self.clock.run(0.05)
-        assert (self.clock.sound == 1_000 + reply).any()
-
-
-TestConversations = Conversations.TestCase
-TestConversations.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

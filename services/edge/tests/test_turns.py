@@ -1,7 +1,7 @@
 import asyncio
 
 from avatar_contracts import Claim, PlaybackProgress, TurnText, decode_control, encode_control
-from avatar_edge.playout import Change
+from avatar_edge.changes import Change
 from avatar_edge.tracing import PlayTrace
 from avatar_edge.turns import Ledger
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from avatar_contracts import VideoAck, VideoFrame, VideoKeyframe
+from avatar_contracts import ErrorRaised, VideoAck, VideoFrame, VideoKeyframe
 from avatar_edge.decoder import Decoder
 from avatar_edge.errors import DecodeError
 from avatar_edge.pairing import Pairing
-from avatar_edge.video import VideoReceiver
+from avatar_edge.video import PictureSession, VideoReceiver
 from avatar_runtime.memory_bus import MemoryBus
 from avatar_runtime.session import Session
 from avatar_runtime.testing.sessions import Peer
@@ -167,6 +167,18 @@ async def test_a_face_far_ahead_of_the_sound_gets_no_credit_until_its_pictures_a
         video.pairing.forget(1)
         await face.wait_for(VideoAck, where=lambda ack: ack.upto == 55)
         assert set(video.usable) == {1}
+
+
+async def test_what_goes_wrong_with_the_picture_is_reported_under_the_numbers_of_the_call():
+    bus = MemoryBus()
+    main, peer = Session(bus, "abcdefgh12", "edge", epoch=1), Peer(bus, "abcdefgh12", "llm")
+    await peer.session.start()
+    picture = PictureSession(bus, main)
+    for session in (main, picture, main, picture):
+        await session.report("some.trouble", "it went wrong")
+    await peer.wait_for(ErrorRaised, count=4, timeout_s=1)
+    assert [error.seq for error in peer.heard(ErrorRaised)] == [1, 2, 3, 4]
+    await peer.session.close()
 
 
 def test_jpeg_frames_are_decoded_and_what_is_no_picture_is_an_error():

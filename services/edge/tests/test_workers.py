@@ -10,6 +10,7 @@ from avatar_contracts import (
     Claim,
     Claimed,
     Exchange,
+    Pending,
     Ping,
     Pong,
     Refused,
@@ -81,6 +82,12 @@ class Owner:
     def transcript(self):
         return (Exchange(said="hi", heard="hello", language="en"),)
 
+    def pending(self):
+        return Pending(turn=21, text="hm?", language="en")
+
+    def config(self):
+        return SETTINGS.session_config()
+
     def frame_at(self):
         return time.perf_counter() if self.frame is None else self.frame
 
@@ -128,6 +135,8 @@ async def test_one_worker_of_each_kind_is_claimed_with_what_it_must_know():
         assert (claim.turn, claim.reply, claim.epoch) == (21, 34, 1)
         assert claim.transcript[0].heard == "hello"
         assert claim.config.video.width == SETTINGS.width
+        assert claim.pending.text == "hm?"
+        assert [fakes[kind].claims[0].pending for kind in KINDS if kind != "llm"] == [None] * 3
         await workers.release()
         assert all(fake.released == [1] for fake in fakes.values())
 

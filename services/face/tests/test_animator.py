@@ -64,15 +64,15 @@ def vowel(seconds: float) -> bytes:
 
 def chunk(reply: int, start_s: float, length_s: float, visemes: tuple[Viseme, ...] = (), turn: int = 1) -> TtsChunk:
     return TtsChunk(
-        turn=turn, reply=reply, sentence=0, rate=RATE, start=int(start_s * RATE), pcm=vowel(length_s), visemes=visemes
+        turn=turn, reply=reply, sentence=0, rate=RATE, start=round(start_s * RATE), pcm=vowel(length_s), visemes=visemes
     )
 
 
-async def play(peer, reply: int, seconds: float, *, finish: bool = True) -> None:
-    """Play a reply in real time, reporting every 80 ms as the edge does."""
+async def play(peer, reply: int, seconds: float, *, start: float = 0.0, finish: bool = True) -> None:
+    """Play a reply up to `seconds` of it in real time, reporting every 80 ms as the edge does."""
     loop = asyncio.get_running_loop()
-    began = loop.time()
-    state = "started"
+    began = loop.time() - start
+    state = "playing" if start else "started"
     while (played := loop.time() - began) < seconds:
         await peer.publish(PlaybackProgress(turn=1, reply=reply, state=state, played=int(played * RATE), rate=RATE))
         state = "playing"
@@ -167,6 +167,53 @@ async def test_the_mouth_is_shut_within_160_ms_of_a_stop(engine, pack, stop):
         rest = dark[1]
         assert max(dark.values()) > rest + 10  # it was open
         assert all(abs(dark[frame.seq] - rest) < 4 for frame in after[3:])
+
+
+async def test_a_held_reply_shuts_its_mouth_and_is_drawn_again_from_where_it_goes_on(engine, pack):
+    async with animated(engine) as peer:
+        await peer.wait_for(VideoFrame, count=3)
+        for i in range(4):
+            await peer.publish(chunk(1, i * 0.3, 0.3, (Viseme(round(i * 0.3 * RATE), "aa"),)))
+        await peer.publish(TtsDone(turn=1, reply=1, samples=round(1.2 * RATE)))
+        await play(peer, 1, 0.8, finish=False)
+        before = len(peer.heard(VideoFrame))
+        for _ in range(5):  # the edge goes on telling
+            await peer.publish(PlaybackProgress(turn=1, reply=1, state="held", played=int(0.8 * RATE), rate=RATE))
+            await asyncio.sleep(0.09)
+        silent = peer.heard(VideoFrame)[before:]
+        await play(peer, 1, 1.2, start=0.3)
+        await peer.wait_for(VideoFrame, where=lambda frame: frame.last)
+        frames = peer.heard(VideoFrame)
+        assert all(frame.reply == 0 for frame in silent[3:])
+        again = [frame.pts for frame in frames[before + len(silent) :] if frame.reply]
+        assert 0.3 * RATE <= again[0] <= 0.5 * RATE  # the first ones may be too late on a busy machine
+        assert again == sorted(set(again))
+        shown = dict(zip([frame.seq for frame in frames], pictures(frames), strict=True))
+        dark = {seq: _darkness(picture, pack.face) for seq, picture in shown.items()}
+        idle = [dark[frame.seq] for frame in silent if frame.reply == 0]
+        assert max(dark[frame.seq] for frame in frames[before + len(silent) :]) > dark[1] + 10
+        assert all(abs(each - dark[1]) < 4 for each in idle[3:])
+
+
+async def test_a_draft_that_comes_and_goes_while_another_reply_plays_is_never_seen(engine):
+    async with animated(engine) as peer:
+        await peer.wait_for(VideoFrame, count=3)
+        for i in range(4):
+            await peer.publish(chunk(1, i * 0.3, 0.3))
+        await play(peer, 1, 0.4, finish=False)
+        await peer.publish(chunk(2, 0, 0.3, turn=2))
+        await play(peer, 1, 0.6, start=0.4, finish=False)
+        await peer.publish(ReplyCancelled(turn=2, reply=2, reason="draft"))
+        await peer.publish(chunk(3, 0, 0.3, turn=2))
+        await play(peer, 1, 0.8, start=0.6, finish=False)
+        assert {frame.reply for frame in peer.heard(VideoFrame)} == {0, 1}
+        await peer.publish(TurnCancel(turn=1, reason="barge_in"))
+        await peer.wait_for(VideoFrame, where=lambda frame: frame.reply == 3, count=4, timeout_s=1)
+        await peer.publish(ReplyCancelled(turn=2, reply=3, reason="draft"))
+        await asyncio.sleep(0.3)
+        frames = peer.heard(VideoFrame)
+        assert {frame.reply for frame in frames} == {0, 1, 3}
+        assert all(frame.reply == 0 for frame in frames[-5:])
 
 
 def _darkness(picture: np.ndarray, face) -> float:

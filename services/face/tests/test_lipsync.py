@@ -21,7 +21,7 @@ def spoken(reading, face):
     for at in range(0, len(pcm), step):
         piece = pcm[at : at + step].tobytes()
         timeline.chunk(TtsChunk(turn=1, reply=1, sentence=0, rate=rate, start=at, pcm=piece), 0.0)
-    timeline.done(1)
+    timeline.done(1, len(pcm))
     for tick in range(int(6.2 * 100)):
         now = tick / 100
         timeline.progress(1, "playing", now, now)

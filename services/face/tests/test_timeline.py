@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -16,8 +17,8 @@ RATE = 16_000
 class Script:
     """Runs a timeline on a clock that jumps in 5 ms steps; keeps (time, shot)."""
 
-    def __init__(self) -> None:
-        self.timeline = Timeline(Idle(3), 25, 0.0)
+    def __init__(self, seed: int = 3) -> None:
+        self.timeline = Timeline(Idle(seed), 25, 0.0)
         self.now = 0.0
         self.shots = []
 
@@ -39,7 +40,7 @@ class Script:
             TtsChunk(turn=turn, reply=reply, sentence=0, rate=RATE, start=at, pcm=pcm, visemes=visemes), self.now
         )
         if done:
-            self.timeline.done(reply)
+            self.timeline.done(reply, at + len(t))
 
     def play(self, reply: int, seconds: float, *, total: float | None = None, start: float = 0.0) -> None:
         """Play from `start`, with progress every 100 ms; with `total`, report the end there."""
@@ -188,13 +189,236 @@ def test_late_sound_of_a_replaced_reply_changes_nothing():
     assert script.of(2)[-1][1].last
 
 
-def test_old_replies_do_not_come_back():
+def test_a_cancelled_reply_does_not_come_back_and_takes_no_other_with_it():
     script = Script()
     script.say(5, 1.0)
     script.timeline.cancel_reply(5, 0.0)
-    script.say(4, 1.0)
+    script.say(5, 1.0)
     script.run(0.5)
     assert {shot.reply for _, shot in script.shots} == {0}
+    script.say(4, 1.0)
+    script.timeline.cancel_reply(6, script.now)
+    script.timeline.cancel_turn(2, script.now)
+    script.play(4, 1.3, total=1.0)
+    assert [shot.pts for _, shot in script.of(4)] == [k * 640 for k in range(25 + 3)]
+
+
+def test_a_draft_that_is_cancelled_leaves_the_reply_that_plays_alone_and_the_other_way_round():
+    script = Script()
+    script.say(1, 2.0)
+    script.play(1, 0.5)
+    script.say(2, 1.0, turn=2)
+    script.play(1, 0.3, start=0.5)
+    script.timeline.cancel_reply(2, script.now)
+    script.say(3, 1.0, turn=2)
+    script.play(1, 0.3, start=0.8)
+    assert [shot.pts for _, shot in script.of(1)] == [k * 640 for k in range(len(script.of(1)))]
+    assert not script.of(2) + script.of(3)
+    script.timeline.cancel_turn(1, script.now)
+    script.run(0.1)
+    assert len(script.of(3)) == 4
+    script.play(3, 1.3, total=1.0)
+    assert script.of(3)[-1][1].last
+
+
+def test_a_newer_draft_is_prepared_instead_of_an_older_one_which_may_still_be_the_one_that_plays():
+    script = Script()
+    script.say(1, 1.0)
+    script.run(0.2)
+    script.say(2, 1.0, turn=1)
+    script.run(0.2)
+    assert [len(script.of(reply)) for reply in (1, 2)] == [4, 4]
+    script.play(1, 1.3, total=1.0)
+    assert [shot.pts for _, shot in script.of(1)] == [k * 640 for k in range(25 + 3)]
+
+
+def seen(script: Script, *, starts: dict[int, float]):
+    """What a viewer sees: idle frames when they are drawn, frames of speech, the newest of each, with their sound."""
+    shown = [(now, shot) for now, shot in script.shots if not shot.reply]
+    spoken = {(shot.reply, shot.pts): (now, shot) for now, shot in script.shots if shot.reply in starts}
+    shown += [(max(now, starts[shot.reply] + shot.pts / RATE), shot) for now, shot in spoken.values()]
+    return [shot for _, shot in sorted(shown, key=lambda pair: pair[0])]
+
+
+def jumps(shots) -> float:
+    """The largest step of the head from one frame to the next."""
+    track = np.array([[s.pose.yaw, s.pose.pitch, s.pose.roll, s.pose.shift_x, s.pose.breath / 5] for s in shots])
+    return float(np.abs(np.diff(track, axis=0)).max())
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("wait_s", [0.05, 0.4, 2.0, 3.7, 17.0])
+def test_a_draft_may_wait_and_begins_without_a_jump_and_with_open_eyes(seed, wait_s):
+    script = Script(seed)
+    script.run(1.0 + 0.137 * seed)
+    script.say(1, 1.4)
+    waiting_from = len(script.shots)
+    script.run(wait_s)
+    waited = [shot for _, shot in script.shots[waiting_from:] if not shot.reply]
+    assert all(shot.mouth == REST for shot in waited)
+    assert len({shot.pose for shot in waited}) == len(waited) == pytest.approx(wait_s * 25, abs=1)
+    began = script.now
+    script.play(1, 1.7, total=1.4)
+    script.run(0.5)
+    shown = seen(script, starts={1: began})
+    assert [shot.pts for shot in shown if shot.reply] == [k * 640 for k in range(35 + 3)]
+    assert jumps(shown) < 0.02
+    assert all(shot.pose.blink == 0 for shot in shown if shot.reply and shot.pts < 4 * 640)
+    lids = [shot.pose.blink for shot in shown if shot.reply]
+    assert max(b - a for a, b in itertools.pairwise(lids)) < 0.6  # no blink is cut into
+
+
+def test_blinks_and_glances_go_on_while_a_draft_waits():
+    script = Script()
+    script.run(1.0)
+    script.say(1, 1.4)
+    script.run(20.0)
+    waited = [shot.pose for now, shot in script.of(0) if now > 1.0]
+    assert 2 <= sum(b.blink > 0 and a.blink == 0 for a, b in itertools.pairwise(waited)) <= 12
+    assert len({pose.gaze_x for pose in waited}) > 5
+    assert np.ptp([pose.yaw for pose in waited]) > 0.01  # and now and then the head moves
+    assert [shot.pts for _, shot in script.of(1)] == [0, 640, 1280, 1920] * 5  # its first frames stay up to date
+
+
+def test_a_cancelled_draft_leaves_no_trace_in_the_picture():
+    script = Script()
+    plain = Script()
+    for each in (script, plain):
+        each.run(1.0)
+    script.say(1, 1.4)
+    script.run(1.5)
+    script.timeline.cancel_reply(1, script.now)
+    script.run(5.0)
+    plain.run(6.5)
+    assert [shot.pts for _, shot in script.of(0)] == [shot.pts for _, shot in plain.of(0)]
+    assert jumps([shot for _, shot in script.of(0)]) < 0.02
+    assert all(shot.mouth == REST for _, shot in script.of(0))
+    last, same = script.of(0)[-1][1].pose, plain.of(0)[-1][1].pose
+    assert abs(last.yaw - same.yaw) < 1e-3
+    assert (last.blink, last.gaze_x) == (same.blink, same.gaze_x)
+
+
+@pytest.mark.parametrize("hold_s", [0.12, 0.7, 2.5])
+@pytest.mark.parametrize("rewind_s", [0.0, 0.3, 1.5])
+def test_a_held_reply_shuts_its_mouth_and_goes_on_from_where_the_edge_says(hold_s, rewind_s):
+    script = Script()
+    script.say(1, 4.0)
+    script.play(1, 2.0)
+    held = script.now
+    script.timeline.progress(1, "held", 2.0, held)
+    script.run(hold_s)
+    silent = [(now, shot) for now, shot in script.shots if now >= held]
+    assert all(shot.reply == 0 for _, shot in silent)
+    assert len(silent) == pytest.approx(hold_s * 25, abs=1)
+    assert open_(silent[0][1])  # it shuts smoothly
+    assert all(shot.mouth == REST for now, shot in silent if now >= held + 0.12)
+    resumed = script.now
+    before = len(script.shots)
+    script.play(1, 2.4 + rewind_s, start=2.0 - rewind_s, total=4.0)
+    again = [(now, shot) for now, shot in script.shots[before:] if shot.reply]
+    assert again[0][0] == resumed
+    assert [shot.pts for _, shot in again] == [k * 640 for k in range(math.ceil((2.0 - rewind_s) * 25), 100 + 3)]
+    ahead = [shot.pts / RATE - (now - resumed) - (2.0 - rewind_s) for now, shot in again]
+    assert min(ahead) >= 0.0
+    assert max(ahead) <= 0.165
+    assert min(ahead[4:]) >= 0.10
+    assert again[-1][1].last
+    straight = Script()
+    straight.say(1, 4.0)
+    straight.play(1, 4.3, total=4.0)
+    mouths = {shot.pts: shot.mouth for _, shot in straight.of(1)}
+    assert all(shot.mouth == mouths[shot.pts] for _, shot in again[3:])  # in step with its sound
+    shown = [s for now, s in script.shots if not s.reply or s.pts / RATE <= 2.0 or now >= resumed]
+    assert jumps(shown) < 0.02
+
+
+@pytest.mark.parametrize("how", ["reply", "turn", "stopped", "silence"])
+def test_a_held_reply_may_still_end(how):
+    script = Script()
+    script.say(1, 4.0, turn=4)
+    script.play(1, 1.0)
+    script.timeline.progress(1, "held", 1.0, script.now)
+    script.run(0.5)
+    script.say(2, 1.0, turn=5)
+    script.run(0.2)
+    assert not script.of(2)  # the held one is still expected
+    if how == "reply":
+        script.timeline.cancel_reply(1, script.now)
+    elif how == "turn":
+        script.timeline.cancel_turn(4, script.now)
+    elif how == "stopped":
+        script.timeline.progress(1, "stopped", 1.0, script.now)
+    else:
+        script.run(10.0)
+    cut = script.now
+    script.run(0.1)
+    assert len(script.of(2)) == 4
+    assert all(shot.mouth == REST for now, shot in script.of(0) if now >= cut)
+
+
+def test_a_held_reply_is_waited_for_as_long_as_the_edge_tells_of_it():
+    script = Script()
+    script.say(1, 4.0)
+    script.play(1, 1.0)
+    for _ in range(150):
+        script.timeline.progress(1, "held", 1.0, script.now)
+        script.run(0.1)
+    script.play(1, 0.5, start=0.8)
+    assert open_(script.shots[-1][1])
+
+
+def test_a_playhead_that_went_back_unannounced_is_followed():
+    script = Script()
+    script.say(1, 4.0)
+    script.play(1, 2.5)
+    before = len(script.shots)
+    script.play(1, 0.5, start=1.2)
+    again = [shot.pts for _, shot in script.shots[before:] if shot.reply]
+    assert again == [k * 640 for k in range(30, 30 + len(again))]
+    assert len(again) == pytest.approx((0.5 + 0.16) * 25, abs=1)
+
+
+def test_a_draft_that_is_held_back_before_it_was_heard_is_only_a_draft_that_waits():
+    script = Script()
+    script.say(1, 1.0)
+    script.timeline.progress(1, "held", 0.0, script.now)
+    script.run(1.0)
+    assert len(script.of(1)) == 4
+    script.play(1, 1.3, total=1.0)
+    assert [shot.pts for _, shot in script.of(1)] == [k * 640 for k in range(25 + 3)]
+
+
+def test_an_edge_that_is_heard_again_after_a_silence_finds_the_mouth_moving_again():
+    script = Script()
+    script.say(1, 10.0)
+    script.play(1, 1.0)
+    script.run(3.0)
+    assert script.shots[-1][1].mouth == REST
+    script.play(1, 1.0, start=4.0)
+    assert open_(script.shots[-1][1])
+    assert script.shots[-1][1].pts / RATE == pytest.approx(5.1, abs=0.06)
+
+
+def test_the_end_of_the_sound_may_come_after_the_news_of_its_length():
+    script = Script()
+    script.say(1, 0.4, done=False)
+    script.timeline.done(1, int(0.8 * RATE))
+    script.run(0.1)
+    script.say(1, 0.4, start=0.4, done=False)
+    script.play(1, 1.2, total=0.8)
+    assert open_(script.of(1)[15][1])
+    assert script.of(1)[-1][1].last
+    assert script.of(1)[-1][1].pts / RATE == pytest.approx(0.88)
+
+
+def test_replies_that_nobody_ends_do_not_pile_up():
+    script = Script()
+    for reply in range(1, 60):
+        script.say(reply, 0.1, turn=reply)
+        script.run(0.05)
+    assert len(script.timeline._speeches) <= 8
+    script.play(59, 0.4, total=0.1)
+    assert script.of(59)[-1][1].last
 
 
 def test_frames_that_would_come_too_late_are_dropped_not_queued():
@@ -274,3 +498,19 @@ def test_a_face_that_takes_over_in_the_middle_of_a_reply_goes_on_there():
     assert spoken[0].pts == 7.0 * RATE
     assert spoken[-1].last
     assert max(abs(a.pose.yaw - b.pose.yaw) for a, b in itertools.pairwise(spoken)) < 0.01
+
+
+def test_a_face_that_takes_over_ahead_of_the_playhead_does_not_stand_still_until_then():
+    script = Script()
+    script.run(0.5)
+    script.say(3, 2.0, start=3.0)
+    script.run(0.1)
+    assert not script.of(3)  # nobody knows yet where it plays
+    began = script.now
+    script.play(3, 2.5, start=2.0)
+    spoken = script.of(3)
+    assert [shot.pts for _, shot in spoken] == [k * 640 for k in range(50, 50 + len(spoken))]
+    assert [now for now, _ in spoken][5:] == sorted({now for now, _ in spoken[5:]})
+    assert all(shot.mouth == REST for _, shot in spoken if shot.pts < 3.0 * RATE)
+    assert open_(spoken[-1][1])
+    assert spoken[-1][1].pts / RATE == pytest.approx(2.0 + script.now - began + 0.14, abs=0.05)

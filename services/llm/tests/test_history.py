@@ -10,8 +10,11 @@ from avatar_llm.history import History, Spoken
 SENTENCES = ["Hello there, my friend.", "I am glad to see you.", "Shall we begin?"]
 
 
-def progress(state, sentence=0, chars=0, reply=1):
-    return PlaybackProgress(turn=1, reply=reply, state=state, played=0, rate=22_050, sentence=sentence, chars=chars)
+def progress(state, sentence=0, chars=0, reply=1, played_s=1.0):
+    played = round(played_s * 22_050)
+    return PlaybackProgress(
+        turn=1, reply=reply, state=state, played=played, rate=22_050, sentence=sentence, chars=chars
+    )
 
 
 def history_of_one():
@@ -53,11 +56,46 @@ def test_a_finished_answer_was_heard_whole():
     assert history.entries[0].heard == " ".join(SENTENCES)
 
 
-def test_playback_never_runs_backwards():
+def test_words_stay_heard_when_a_held_answer_goes_on_from_a_little_earlier():
     history = history_of_one()
     history.progress(progress("playing", 1, 10))
-    history.progress(progress("playing", 0, 2))
+    history.progress(progress("held", 1, 10))
+    history.progress(progress("playing", 1, 4))
+    history.progress(progress("stopped", 1, 5))
     assert history.entries[0].heard == "Hello there, my friend. I am glad"
+
+
+def test_a_held_answer_that_goes_on_is_heard_to_where_it_ends():
+    history = history_of_one()
+    history.progress(progress("held", 1, 10))
+    history.progress(progress("playing", 1, 5))
+    history.progress(progress("playing", 2, 5))
+    history.progress(progress("stopped", 2, 9))
+    assert history.entries[0].heard == "Hello there, my friend. I am glad to see you. Shall we"
+
+
+def test_an_answer_that_broke_off_is_known_to_be_cut():
+    history = history_of_one()
+    assert not history.entries[0].cut
+    history.progress(progress("stopped", 1, 9))
+    assert history.entries[0].cut
+
+
+@pytest.mark.parametrize("state", ["finished", "stopped"])
+def test_an_answer_whose_every_word_was_heard_is_not_cut(state):
+    history = History(max_turns=40, max_chars=12_000)
+    history.add(1, "Hi.", "en", 1, Spoken(list(SENTENCES), complete=True))
+    history.progress(progress(state, 2, len(SENTENCES[2])))
+    assert history.entries[0].heard == " ".join(SENTENCES)
+    assert not history.entries[0].cut
+
+
+def test_an_answer_that_was_stopped_between_sentences_before_the_next_was_made_is_cut():
+    history = History(max_turns=40, max_chars=12_000)
+    history.add(1, "Hi.", "en", 1, Spoken(SENTENCES[:1]))
+    history.progress(progress("stopped", 0, len(SENTENCES[0])))
+    assert history.entries[0].heard == SENTENCES[0]
+    assert history.entries[0].cut
 
 
 def test_sentences_made_after_the_answer_was_remembered_count_too():
@@ -77,24 +115,59 @@ def test_progress_of_an_unknown_reply_is_ignored():
 
 def test_words_that_come_again_are_taken_back():
     history = history_of_one()
-    history.take_back(1)
+    history.take_back(1, 1)
     assert list(history.entries) == []
 
 
 def test_taking_words_back_keeps_what_was_heard_of_the_answer():
     history = history_of_one()
     history.progress(progress("stopped", 0, 5))
-    history.take_back(1)
+    history.take_back(1, 1)
     assert [(entry.said, entry.heard) for entry in history.entries] == [("", "Hello")]
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+@pytest.mark.parametrize(("played_s", "heard"), [(0.29, []), (0.31, ["Hello"])])
+def test_a_breath_of_an_answer_to_words_that_come_again_is_not_remembered(played_s, heard, told_first):
+    history = history_of_one()
+    steps = [
+        lambda: history.progress(progress("stopped", 0, 5, played_s=played_s)),
+        lambda: history.take_back(1, 1),
+    ]
+    for step in steps if told_first else steps[::-1]:
+        step()
+    assert [entry.heard for entry in history.entries] == heard
+
+
+def test_a_chain_of_turns_is_taken_back_at_once_and_what_came_before_stays():
+    history = History((Exchange(said="Hi.", heard="Hello.", language="en"),), max_turns=40, max_chars=12_000)
+    for turn in range(1, 5):
+        history.add(turn, f"Turn {turn}.", "en", turn, Spoken())
+    history.take_back(2, 3)
+    assert [entry.said for entry in history.entries] == ["Hi.", "Turn 1.", "Turn 4."]
+    history.take_back(0, 0)
+    assert len(history.entries) == 3
+
+
+def test_an_exchange_may_get_another_answer():
+    history = history_of_one()
+    history.answer(1, 2, Spoken(["Good day."]))
+    assert not history.progress(progress("finished", 2, 3, reply=1))
+    assert history.progress(progress("finished", 0, 9, reply=2))
+    assert history.entries[0].heard == "Good day."
 
 
 def test_a_new_worker_starts_from_the_transcript():
     transcript = (
         Exchange(said="Hi.", heard="Hello.", language="en"),
         Exchange(said="Хто ти?", heard="", language="uk"),
+        Exchange(said="Tell me more.", heard="Once upon a", language="en", cut=True),
     )
     history = History(transcript, max_turns=40, max_chars=12_000)
-    told = [Exchange(said=entry.said, heard=entry.heard, language=entry.language) for entry in history.entries]
+    told = [
+        Exchange(said=entry.said, heard=entry.heard, language=entry.language, cut=entry.cut)
+        for entry in history.entries
+    ]
     assert tuple(told) == transcript
 
 

@@ -215,7 +215,7 @@ async def test_the_next_prompt_holds_exactly_what_was_heard():
         await peer.publish(said(2, "Stop."))
         await peer.wait_for(LlmDone, count=2)
         roles = [(message.role, message.content) for message in engine.asked[1][1:]]
-        assert roles == [("user", "Count."), ("assistant", "One two three. Four five"), ("user", "Stop.")]
+        assert roles == [("user", "Count."), ("assistant", "One two three. Four five [interrupted]"), ("user", "Stop.")]
 
 
 async def test_words_that_will_come_again_are_not_remembered_twice():
@@ -315,12 +315,13 @@ async def test_empty_pieces_do_not_end_a_reply():
         assert [piece.text for piece in peer.heard(LlmSentence)] == ["Yes, I think so."]
 
 
-async def test_a_turn_cancelled_before_it_is_committed_is_never_heard():
+async def test_a_turn_cancelled_while_it_is_being_committed_ends_at_once():
     async with mind_with(**SLOW) as (mind, peer):
         await asyncio.gather(mind.on_turn(said(1)), mind.on_cancel(TurnCancel(turn=1, reason="barge_in")))
         await mind.on_turn(said(2))
         await peer.wait_for(LlmDelta, where=lambda delta: delta.reply == 2)
-        assert not [event for event in peer.events if isinstance(event, LlmDelta) and event.reply == 1]
+        after = peer.events[peer.events.index(peer.heard(ReplyCancelled)[0]) :]
+        assert not [event for event in after if isinstance(event, LlmDelta | LlmSentence) and event.reply == 1]
 
 
 async def test_the_mind_answers_the_turn_after_a_failure():

@@ -4,6 +4,7 @@ import pytest
 
 from avatar_llm import prompt
 from avatar_llm.history import Entry, Spoken
+from avatar_llm.marks import MARK
 from avatar_llm.prompt import PersonaError
 
 GOOD = 'name = "Iryna"\nsystem_prompt = "You are {name}, talking with {user}."\n'
@@ -23,7 +24,7 @@ def test_the_persona_that_ships_is_complete():
 def test_a_persona_file_of_ones_own_is_read(tmp_path):
     (tmp_path / "iryna.toml").write_text(GOOD)
     persona = prompt.find("iryna", tmp_path)
-    assert persona.system_text("") == "You are Iryna, talking with somebody."
+    assert persona.system_text("").startswith("You are Iryna, talking with somebody.\n")
     assert persona.name_in("uk") == "Iryna"
     assert persona.about_in("uk") == ""
 
@@ -62,7 +63,7 @@ def test_a_persona_name_cannot_leave_its_folder(tmp_path, name):
 def test_messages_take_strict_turns_and_keep_only_what_was_heard():
     history = [
         Entry(1, "Hello.", "en", Spoken(["Hi there."], whole=True)),
-        Entry(2, "Who are you?", "en", Spoken(["I am Alex."])),
+        Entry(2, "Who are you?", "en", Spoken(["I am Alex."])),  # nothing of it was played
         Entry(3, "Hello?", "en"),
     ]
     made = prompt.messages("Be kind.", history, "Хто ти?", "uk")
@@ -83,3 +84,16 @@ def test_answers_whose_question_was_taken_back_are_joined_too():
     made = prompt.messages("Be kind.", history, "Who?", "en")
     assert [message.role for message in made] == ["system", "user", "assistant", "user"]
     assert made[2].content == "Hi there.\nI am"
+
+
+def test_the_engine_sees_where_an_answer_was_cut_short_and_is_told_what_the_mark_means():
+    cut = Entry(1, "Who are you?", "en", Spoken(["I am Alex,", "a digital clone."], sentence=1, chars=1))
+    made = prompt.messages(prompt.load().system_text(""), [cut], "Wait.", "en")
+    assert made[2].content == f"I am Alex, a {MARK}"
+    assert MARK in made[0].content
+
+
+def test_an_unknown_persona_gives_the_usual_one_and_says_what_is_wrong(tmp_path):
+    persona, complaint = prompt.choose("nobody", tmp_path, "")
+    assert persona.name == prompt.load().name
+    assert "nobody.toml" in complaint

@@ -29,10 +29,8 @@ def speak(reply: Reply, seconds: float = 3.0) -> int | None:
     return due.sentence.sentence
 
 
-def progress(sentence: int, played_s: float) -> PlaybackProgress:
-    return PlaybackProgress(
-        turn=1, reply=1, state="playing", played=round(played_s * RATE), rate=RATE, sentence=sentence
-    )
+def progress(sentence: int, played_s: float, state: str = "playing") -> PlaybackProgress:
+    return PlaybackProgress(turn=1, reply=1, state=state, played=round(played_s * RATE), rate=RATE, sentence=sentence)
 
 
 def test_the_first_two_are_due_at_once_and_the_third_when_the_first_plays() -> None:
@@ -61,6 +59,33 @@ def test_nothing_is_due_out_of_order_or_twice() -> None:
     reply.ask(asked(0))
     reply.on_progress(progress(1, 5.0))
     assert speak(reply) is None
+
+
+def test_what_is_held_does_not_starve_and_is_not_worked_ahead_of() -> None:
+    reply = reply_with(*range(6))
+    speak(reply), speak(reply)
+    reply.on_progress(progress(0, 2.9))
+    assert speak(reply) == 2
+    reply.on_progress(progress(1, 5.5))
+    assert speak(reply) == 3
+    reply.on_progress(progress(1, 5.6, "held"))
+    assert not reply.starving(RATE)
+    assert speak(reply) is None
+    reply.on_progress(progress(1, 5.6))
+    assert speak(reply) is None
+
+
+def test_a_reply_that_goes_on_from_earlier_is_that_much_less_in_need() -> None:
+    reply = reply_with(0, 1, 2, 3)
+    speak(reply, 1.0), speak(reply, 1.0)
+    reply.on_progress(progress(1, 1.4))
+    assert reply.starving(RATE)
+    reply.on_progress(progress(1, 1.4, "held"))
+    assert not reply.starving(RATE)
+    reply.on_progress(progress(0, 0.2))
+    assert not reply.starving(RATE)
+    reply.on_progress(progress(1, 1.2))
+    assert reply.starving(RATE)
 
 
 def test_progress_never_runs_backwards() -> None:
@@ -96,6 +121,18 @@ def test_a_hole_shows_when_later_sentences_or_the_end_have_come() -> None:
     assert reply.waits_for_lost
     reply.ask(asked(0))
     assert not reply.waits_for_lost
+
+
+def test_a_hole_is_dated_from_when_it_was_first_seen() -> None:
+    reply = reply_with(1)
+    assert [reply.missing_since(5.0), reply.missing_since(6.0)] == [5.0, 5.0]
+    reply.ask(asked(0))
+    assert reply.missing_since(7.0) is None
+    reply.on_done(LlmDone(turn=1, reply=1, sentences=4))
+    speak(reply), speak(reply)
+    assert reply.missing_since(8.0) == 8.0
+    reply.skip_lost()
+    assert reply.missing_since(9.0) is None
 
 
 def test_a_hole_is_skipped_up_to_what_has_come_or_to_the_end() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import numpy as np
 import pytest
@@ -23,10 +23,13 @@ from avatar_contracts import (
     TtsDone,
     TurnCancel,
 )
+from avatar_runtime.engines import EngineInfo
 from avatar_runtime.memory_bus import MemoryBus
 from avatar_runtime.testing.sessions import Peer, serving
 from avatar_tts import speaker as speaker_module
+from avatar_tts.engines.base import Speech
 from avatar_tts.engines.espeak import RATE_HZ, EspeakEngine
+from avatar_tts.errors import EngineDied
 from avatar_tts.settings import TtsSettings
 from avatar_tts.speaker import Speaker
 
@@ -182,17 +185,109 @@ async def test_a_cancelled_reply_is_silent_at_once_and_for_ever(
     assert not peer.heard(ErrorRaised)
 
 
-async def test_a_newer_reply_takes_the_voice_from_an_older_one(engine: EspeakEngine) -> None:
+async def test_a_draft_is_spoken_while_an_older_reply_plays_and_both_go_on(engine: EspeakEngine) -> None:
+    texts = [f"This is sentence number {name}, which takes a while to say." for name in ("one", "two", "three", "four")]
     async with speaking(engine) as peer:
-        await say(peer, LONG, "Never said.", done=False)
-        await peer.wait_for(TtsChunk)
-        await say(peer, "The newer one.", reply=2, turn=2)
-        await peer.wait_for(TtsDone, where=lambda done: done.reply == 2)
-        await peer.publish(LlmSentence(turn=1, reply=1, sentence=2, text="Too late.", language="en"))
+        await say(peer, *texts)
+        second = await peer.wait_for(TtsChunk, where=lambda chunk: chunk.sentence == 1 and chunk.last)
+        await played(peer, 0, 100, "started")
+        await say(peer, *texts, reply=2, turn=2)
+        await peer.wait_for(TtsChunk, where=lambda chunk: (chunk.reply, chunk.sentence, chunk.last) == (2, 1, True))
         await asyncio.sleep(0.1)
-    order = [chunk.reply for chunk in peer.heard(TtsChunk)]
-    assert order == sorted(order)
-    assert {chunk.sentence for chunk in chunks(peer)} == {0}
+        assert {chunk.sentence for chunk in chunks(peer, reply=2)} == {0, 1}, "a draft is no more than two ahead"
+        await played(peer, 1, second.start, "held")
+        await played(peer, 1, second.start)
+        await peer.wait_for(TtsDone, where=lambda done: done.reply == 1)
+        await peer.publish(PlaybackProgress(turn=2, reply=2, state="started", played=0, rate=RATE_HZ))
+        await played(peer, 1, second.start, reply=2)
+        await peer.wait_for(TtsDone, where=lambda done: done.reply == 2)
+    assert np.array_equal(sound(chunks(peer)), sound(chunks(peer, reply=2)))
+
+
+@pytest.mark.parametrize("cancel", CANCELS, ids=lambda cancel: type(cancel).__name__)
+async def test_the_end_of_one_reply_does_not_break_into_the_sentence_of_another(
+    engine: EspeakEngine, cancel: ReplyCancelled | TurnCancel | PlaybackProgress
+) -> None:
+    text = LONG[:600]
+    async with speaking(engine) as peer:
+        await say(peer, "The older one.", "It has more to say.", "And more.", done=False)
+        await peer.wait_for(TtsChunk, where=lambda chunk: chunk.sentence == 1 and chunk.last)
+        await say(peer, text, reply=2, turn=2)
+        await peer.wait_for(TtsChunk, where=lambda chunk: chunk.reply == 2)
+        await peer.publish(cancel)
+        await peer.wait_for(TtsDone, where=lambda done: done.reply == 2)
+        await say(peer, text, reply=3, turn=3)
+        await peer.wait_for(TtsDone, where=lambda done: done.reply == 3)
+    assert np.array_equal(sound(chunks(peer, reply=2)), sound(chunks(peer, reply=3)))
+    assert {chunk.sentence for chunk in chunks(peer)} == {0, 1}
+
+
+async def test_a_cancelled_draft_leaves_the_older_reply_its_voice(engine: EspeakEngine) -> None:
+    texts = [f"This is sentence number {name}." for name in ("one", "two", "three")]
+    async with speaking(engine) as peer:
+        await say(peer, *texts)
+        await peer.wait_for(TtsChunk, where=lambda chunk: chunk.sentence == 1 and chunk.last)
+        await say(peer, LONG, reply=2, turn=2, done=False)
+        await peer.wait_for(TtsChunk, where=lambda chunk: chunk.reply == 2)
+        await played(peer, 1, 100, "started")
+        await peer.publish(ReplyCancelled(turn=2, reply=2, reason="draft"))
+        await peer.wait_for(TtsDone, where=lambda done: done.reply == 1)
+    assert [chunk.sentence for chunk in chunks(peer) if chunk.last] == [0, 1, 2]
+    assert not peer.heard(ErrorRaised)
+
+
+class Reluctant:
+    """An engine, and its one voice, that gives some sound and then nothing until it is told to stop."""
+
+    info = EngineInfo(name="reluctant", languages=("en",), rate=RATE_HZ, device="cpu", licence="none")
+    rate, languages = RATE_HZ, ("en",)
+
+    def __init__(self, *, dies: bool) -> None:
+        self._dies = dies
+        self._stopped = asyncio.Event()
+
+    def load(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    async def open(self, _voice: str) -> Reluctant:
+        return self
+
+    def gain(self, _language: str) -> float:
+        return 1.0
+
+    async def stream(self, _text: str, _language: str) -> AsyncGenerator[Speech, None]:
+        self._stopped.clear()
+        yield Speech(np.full(RATE_HZ, 1000, np.int16))
+        await self._stopped.wait()
+        if self._dies:
+            raise EngineDied("it was killed")
+
+    def cancel(self) -> None:
+        self._stopped.set()
+
+
+@pytest.mark.parametrize("dies", [False, True])
+async def test_a_cancel_frees_the_voice_from_an_engine_that_hangs_and_nothing_is_told_of_it(*, dies: bool) -> None:
+    engine = Reluctant(dies=dies)
+    async with serving("tts", lambda session: Speaker(session, engine, TtsSettings())) as (_, peer):
+        await say(peer, "Something.", done=False)
+        await peer.wait_for(TtsChunk)
+        await peer.publish(ReplyCancelled(turn=1, reply=1, reason="draft"))
+        await say(peer, "Something else.", reply=2, turn=1, done=False)
+        await peer.wait_for(TtsChunk, where=lambda chunk: chunk.reply == 2, timeout_s=1.0)
+    assert not peer.heard(ErrorRaised)
+
+
+async def test_replies_that_nobody_ends_are_given_up_one_by_one_and_told(engine: EspeakEngine) -> None:
+    async with speaking(engine) as peer:
+        for reply in range(1, 11):
+            await say(peer, "One.", reply=reply, turn=reply, done=False)
+            await peer.wait_for(TtsChunk, where=lambda chunk, reply=reply: chunk.reply == reply)
+    assert [(error.code, error.reply) for error in peer.heard(ErrorRaised)] == [
+        ("tts.too_many_replies", 1),
+        ("tts.too_many_replies", 2),
+    ]
 
 
 async def test_a_draft_that_guessed_wrong_leaves_the_same_turn_its_next_reply(engine: EspeakEngine) -> None:

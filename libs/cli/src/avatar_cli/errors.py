@@ -45,3 +45,7 @@ class DemoFailed(CliError):
 
 class BenchFailed(CliError):
     """A measurement could not be made."""
+
+
+class EvalFailed(CliError):
+    """A case of the evaluation could not be held."""

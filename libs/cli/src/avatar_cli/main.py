@@ -105,6 +105,27 @@ def bench(
     command.run(out, quick, only or [])
 
 
+@cli.command(name="eval")
+def evaluate(
+    out: OutDir = Path("out"),
+    quick: Annotated[bool, typer.Option("--quick", help="A few cases: a check, not a result.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="natural, turns, patience, overlaps, noise or echo (repeatable)."),
+    ] = None,
+    patience: Annotated[
+        list[str] | None, typer.Option("--patience", help="Only this preset: balanced, eager or patient (repeatable).")
+    ] = None,
+    beside: Annotated[
+        int, typer.Option("--beside", min=1, max=3, help="Calls held side by side where no time is a figure.")
+    ] = 2,
+) -> None:
+    """Hold real conversations on a private stack and write what became of every turn and interruption."""
+    from avatar_cli.eval import command
+
+    command.run(out, quick, only or [], patience or [], beside)
+
+
 @config.command("show")
 def config_show(
     service: Annotated[str | None, typer.Argument(help="Only this service's settings.")] = None,

@@ -16,20 +16,39 @@ class _Control(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One turn and what of its answer was heard: how a new mind learns where the talk stands."""
+    """One turn and what of its answer was heard: how a new mind learns where the talk stands.
+
+    Attributes:
+        said: The person's words; empty where the answer was a line of the clone's own.
+        heard: What was heard in answer.
+        language: Language of the turn.
+        cut: The answer was interrupted where `heard` ends.
+    """
 
     said: Text
     heard: Text
     language: Language
+    cut: bool = False
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A finished turn nobody has answered: the mind that had it was lost."""
+    """A finished turn nobody has answered: the mind that had it was lost. Fields as in `TurnText`.
+
+    Attributes:
+        turn: The turn.
+        text: What was said or typed.
+        language: Language of the words.
+        typed: It was typed.
+        verbatim: The words are to be spoken as they are.
+        interruptible: The person may interrupt the answer.
+    """
 
     turn: Count
     text: Text
     language: Language
+    typed: bool = False
     verbatim: bool = False
+    interruptible: bool = True
 
 
 class Claim(_Control, frozen=True, kw_only=True, tag="claim"):

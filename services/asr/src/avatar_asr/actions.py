@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias
 
 EndReason: TypeAlias = Literal["smart_turn", "silence", "split"]
 
+CancelReason: TypeAlias = Literal["continued", "barge_in", "stop"]
+
 Purpose: TypeAlias = Literal["partial", "pause", "piece"]
 """Why words are wanted: to show them, because the voice pauses, or because the turn is too long for one decode."""
 
@@ -60,6 +62,16 @@ class Partial:
 
 
 @dataclass(frozen=True)
+class Draft:
+    """The voice pauses, and the turn may be over with these words; `end` is where the voice ended."""
+
+    turn: int
+    revision: int
+    text: str
+    end: int
+
+
+@dataclass(frozen=True)
 class Final:
     """The turn is over; every other field as in `TurnText`."""
 
@@ -69,6 +81,40 @@ class Final:
     probability: float
     start: int
     end: int
+    continues: int = 0
 
 
-Action: TypeAlias = Started | Stopped | Decode | Look | Partial | Final
+@dataclass(frozen=True)
+class Cancel:
+    """The turn is taken back, or its answer is to stop."""
+
+    turn: int
+    reason: CancelReason
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """The person's voice meets the answer to `turn`: hold it, or let it go on; `why` as in `SpeechOverlap`."""
+
+    turn: int
+    state: Literal["hold", "resume"]
+    why: str
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judge whether the sound from `start` to `end` is like a backchannel and answer with `Turns.judged`."""
+
+    job: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """Since position `at` there was voice without a pause and without a word; the microphone is ignored until quiet."""
+
+    at: int
+
+
+Action: TypeAlias = Started | Stopped | Decode | Look | Partial | Draft | Final | Cancel | Overlap | Judge | Stuck

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from avatar_asr.actions import Decode, Final, Look, Partial, Started, Stopped
+from avatar_asr.actions import Action, Decode, Judge, Look
+from avatar_asr.backchannel import likeness
 from avatar_asr.frames import Door, Flaw, Heard
 from avatar_asr.loudness import Loudness
 from avatar_asr.rules import rules_of
 from avatar_asr.turns import Turns
 from avatar_asr.vad import FRAME_SAMPLES
+from avatar_contracts import SessionConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from avatar_asr.actions import Action
     from avatar_asr.settings import AsrSettings
     from avatar_asr.vad import Vad
-    from avatar_contracts import MicFrame
+    from avatar_contracts import MicFrame, PlaybackProgress, ReplyCommitted
 
 _ASLEEP_BELOW = 0.2
 _HEARD_AGAIN_FRAMES = 8
@@ -53,7 +54,7 @@ class Flawed:
     fresh: bool
 
 
-Outcome: TypeAlias = Started | Stopped | Partial | Final | WordsWanted | LookWanted | Flawed
+Outcome: TypeAlias = Action | WordsWanted | LookWanted | Flawed
 
 
 class Hearing:
@@ -63,13 +64,16 @@ class Hearing:
         vad: A voice detector of its own.
         settings: The rules.
         turn: Turns are numbered above this.
+        config: What the person chose for the call.
     """
 
-    def __init__(self, vad: Vad, settings: AsrSettings, turn: int = 0) -> None:
+    def __init__(self, vad: Vad, settings: AsrSettings, turn: int = 0, config: SessionConfig | None = None) -> None:
         self._vad = vad
+        self._settings = settings
         self._door = Door()
         self._loudness = Loudness()
         self._turns = Turns(rules_of(settings), turn)
+        self.configure(config or SessionConfig())
         self._sound = _Sound()
         self._heard_to = 0
         self._probability = 0.0
@@ -79,14 +83,14 @@ class Hearing:
         """Take one microphone frame, good or bad. About 0.1 ms."""
         heard = self._door.take(frame)
         outcomes: list[Outcome] = [Flawed(flaw, flaw in heard.fresh) for flaw in heard.flaws]
-        outcomes += self._with_sound(self._advance(heard))
+        outcomes += self._advance(heard, guard=frame.guard)
         self._sound.forget_before(self._turns.needed_from)
         return outcomes
 
-    def _advance(self, heard: Heard) -> list[Action]:
-        actions: list[Action] = []
+    def _advance(self, heard: Heard, *, guard: bool) -> list[Outcome]:
+        outcomes: list[Outcome] = []
         if heard.restart_at is not None:
-            actions += self._turns.restart(heard.restart_at)
+            outcomes += self._with_sound(self._turns.restart(heard.restart_at))
             self._vad.reset()
             self._loudness = Loudness()
             self._sound = _Sound(heard.restart_at)
@@ -98,10 +102,11 @@ class Hearing:
             self._heard_to += FRAME_SAMPLES
             self._loudness.push(frame, self._heard_to, self._probability)
             self._probability = self._voice(frame)
-            actions += self._turns.step(
-                self._probability, self._heard_to, self._loudness.loud_end, self._loudness.level_db
+            loud_end, level_db = self._loudness.loud_end, self._loudness.level_db
+            outcomes += self._with_sound(
+                self._turns.step(self._probability, self._heard_to, loud_end, level_db, guard=guard)
             )
-        return actions + self._turns.tick(self._sound.end)
+        return outcomes + self._with_sound(self._turns.tick(self._sound.end))
 
     def _voice(self, frame: Floats) -> float:
         """The probability of voice in the newest frame.
@@ -109,7 +114,8 @@ class Hearing:
         Nobody waits for a verdict on a calm background: the detector sleeps through it, and hears the last moments
         before a sound when it wakes up. That is most of what an idle session would cost.
         """
-        if self._loudness.calm and self._turns.idle and self._probability < _ASLEEP_BELOW:
+        calm = self._loudness.calm and self._turns.idle and self._probability < _ASLEEP_BELOW
+        if calm or self._turns.deaf:
             self._skipped = min(self._skipped + 1, _HEARD_AGAIN_FRAMES)
             return 0.0
         for back in range(self._skipped + 1, 1, -1):
@@ -136,15 +142,49 @@ class Hearing:
         """The answer to a `LookWanted`; None when it failed."""
         return self._with_sound(self._turns.looked(job, probability))
 
+    def configure(self, config: SessionConfig) -> list[Outcome]:
+        """What the person chose, now or for the rest of the call."""
+        rules = rules_of(self._settings, config.patience)
+        return self._with_sound(self._turns.configure(rules, config.mode, speculate=config.speculate))
+
+    def played(self, progress: PlaybackProgress) -> list[Outcome]:
+        """What is heard of a reply."""
+        return self._with_sound(self._turns.played(progress.turn, progress.reply, progress.state))
+
+    def committed(self, reply: ReplyCommitted) -> list[Outcome]:
+        """A reply will be heard."""
+        actions = self._turns.committed(reply.turn, reply.reply, interruptible=reply.interruptible)
+        return self._with_sound(actions)
+
+    def unanswered(self, turn: int) -> list[Outcome]:
+        """No answer to `turn` will be heard, or no more of it."""
+        return self._with_sound(self._turns.unanswered(turn))
+
+    def saying(self, reply: int, sentence: int, text: str) -> list[Outcome]:
+        """A sentence that the clone speaks."""
+        self._turns.saying(reply, sentence, text)
+        return []
+
+    def stop(self) -> list[Outcome]:
+        """The clone is to be silent."""
+        return self._with_sound(self._turns.stop())
+
     def _with_sound(self, actions: Iterable[Action]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for action in actions:
-            if isinstance(action, Decode):
-                outcomes.append(WordsWanted(action, self._sound.between(action.start, action.end)))
-            elif isinstance(action, Look):
-                outcomes.append(LookWanted(action, self._sound.between(action.start, action.end)))
-            else:
-                outcomes.append(action)
+            match action:
+                case Decode(_, start, end):
+                    outcomes.append(WordsWanted(action, self._sound.between(start, end)))
+                case Look(_, start, end):
+                    outcomes.append(LookWanted(action, self._sound.between(start, end)))
+                case Judge(job, start, end):
+                    # A millisecond: answered on the spot.
+                    usual_db = self._turns.usual_db
+                    speech_db = self._loudness.speech_db if usual_db is None else usual_db
+                    alike = likeness(self._sound.between(start, end), speech_db)
+                    outcomes += self._with_sound(self._turns.judged(job, alike))
+                case _:
+                    outcomes.append(action)
         return outcomes
 
 

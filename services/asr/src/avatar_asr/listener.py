@@ -15,11 +15,23 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeAlias
 
 from avatar_asr import typed
-from avatar_asr.actions import Final, Partial, Started, Stopped
-from avatar_asr.hearing import Flawed, Hearing, LookWanted, Outcome, WordsWanted
+from avatar_asr.faults import Faults
+from avatar_asr.hearing import Hearing, LookWanted, Outcome, WordsWanted
 from avatar_asr.language import language_of
-from avatar_contracts import AsrPartial, MicFrame, SpeechStarted, SpeechStopped, TurnText, TurnTyped
-from avatar_runtime import log, metrics, semconv, telemetry
+from avatar_asr.publisher import FRAMES, TURNS, Publisher
+from avatar_contracts import (
+    LlmSentence,
+    MicFrame,
+    PlaybackProgress,
+    ReplyCancelled,
+    ReplyCommitted,
+    ReplyDeclined,
+    SessionConfigured,
+    TurnStop,
+    TurnText,
+    TurnTyped,
+)
+from avatar_runtime import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,16 +43,9 @@ if TYPE_CHECKING:
 _INBOX_FRAMES = 512
 """Ten seconds of frames of 20 ms."""
 
-_frames = metrics.counter(
-    "avatar_asr_frames_total", "Microphone frames, by what was found wrong with them.", ["outcome"]
-)
-_turns = metrics.counter("avatar_asr_turns_total", "Turns and dropped runs of voice, by how they ended.", ["outcome"])
-_failures = metrics.counter("avatar_asr_failures_total", "Times a model raised.", ["stage"])
 _stages = metrics.histogram(
     "avatar_asr_stage_seconds", "Wall time of a model's answer.", ["stage"], buckets=metrics.DECODE_S
 )
-
-logger = log.get(__name__)
 
 _Result: TypeAlias = "Outcome | TurnText"
 _Step: TypeAlias = "Callable[[Hearing], Sequence[_Result]]"
@@ -60,20 +65,26 @@ class Listener:
         self._smart_turn = ears.smart_turn
         self._decoder = ears.engine.open()
         self._language = session.claim.config.language
-        self._understands = ears.info.languages
         self._seen = typed.Seen()
-        self._failing: set[str] = set()
-        self._decode_ms = 0.0
+        self._faults = Faults(session)
+        self._publisher = Publisher(session, ears.info.languages, self._faults)
         self._loop = asyncio.get_running_loop()
         self._outbox: asyncio.Queue[_Result] = asyncio.Queue()
         self._inbox: queue.SimpleQueue[_Step | None] = queue.SimpleQueue()
         self._decoding = ThreadPoolExecutor(1, thread_name_prefix="asr-decode")
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="asr-look")
-        hearing = Hearing(ears.vad.open(), settings, session.claim.turn)
+        hearing = Hearing(ears.vad.open(), settings, session.claim.turn, session.claim.config)
         self._thread = threading.Thread(target=self._hear, args=(hearing,), name="asr-hear", daemon=True)
         self._thread.start()
         session.on(MicFrame, self.on_mic)
         session.on(TurnTyped, self.on_typed, ack=True)
+        session.on(TurnStop, self.on_stop, ack=True)
+        session.on(SessionConfigured, self.on_configured)
+        session.on(PlaybackProgress, self.on_played)
+        session.on(ReplyCommitted, self.on_committed)
+        session.on(ReplyCancelled, self.on_cancelled)
+        session.on(ReplyDeclined, self.on_declined)
+        session.on(LlmSentence, self.on_sentence)
         session.spawn(self._speak_up(), "publish")
 
     async def close(self) -> None:
@@ -90,11 +101,11 @@ class Listener:
         """Hand a frame to the hearing thread, unless that is ten seconds behind."""
         waiting = self._inbox.qsize()
         if waiting >= _INBOX_FRAMES:
-            _frames.labels("mic.overrun").inc()
-            self._failed("overrun", RuntimeError("the microphone is faster than this machine can listen"))
+            FRAMES.labels("mic.overrun").inc()
+            self._faults.failed("overrun", RuntimeError("the microphone is faster than this machine can listen"))
             return
         if waiting <= _INBOX_FRAMES // 2:  # not at once, or every other frame would be news
-            self._works("overrun")
+            self._faults.works("overrun")
         self._inbox.put(lambda hearing: hearing.hear(frame))
 
     async def on_typed(self, line: TurnTyped) -> None:
@@ -103,12 +114,12 @@ class Listener:
             return
         text = typed.normalise(line.text)
         if not text:
-            _turns.labels("empty").inc()
+            TURNS.labels("empty").inc()
             await self._session.report("turn.empty", "the typed line has no characters to answer", "type some words")
             return
         short = typed.shorten(text)
         if short != text:
-            _turns.labels("shortened").inc()
+            TURNS.labels("shortened").inc()
             await self._session.report(
                 "turn.too_long",
                 f"the typed line of {len(text.encode())} bytes was cut to {typed.MAX_BYTES}",
@@ -118,9 +129,46 @@ class Listener:
 
         def number(hearing: Hearing) -> list[_Result]:
             turn, outcomes = hearing.typed()
-            return [TurnText(turn=turn, text=short, language=language, end_reason="typed"), *outcomes]
+            said = TurnText(
+                turn=turn,
+                text=short,
+                language=language,
+                end_reason="typed",
+                verbatim=line.verbatim,
+                interruptible=line.interruptible,
+            )
+            return [said, *outcomes]
 
         self._inbox.put(number)
+
+    async def on_stop(self, _stop: TurnStop) -> None:
+        """Silence every answer."""
+        self._inbox.put(Hearing.stop)
+
+    async def on_configured(self, event: SessionConfigured) -> None:
+        """Follow what the person chooses during the call."""
+        self._inbox.put(lambda hearing: hearing.configure(event.config))
+
+    async def on_played(self, progress: PlaybackProgress) -> None:
+        """Learn what of an answer is heard."""
+        self._inbox.put(lambda hearing: hearing.played(progress))
+
+    async def on_committed(self, reply: ReplyCommitted) -> None:
+        """Learn that an answer will be heard."""
+        self._inbox.put(lambda hearing: hearing.committed(reply))
+
+    async def on_cancelled(self, reply: ReplyCancelled) -> None:
+        """Learn that an answer will not be heard, or no more of it; a wrong guess at one is no answer."""
+        if reply.reason != "draft":
+            self._inbox.put(lambda hearing: hearing.unanswered(reply.turn))
+
+    async def on_declined(self, declined: ReplyDeclined) -> None:
+        """Learn that there will be no answer."""
+        self._inbox.put(lambda hearing: hearing.unanswered(declined.turn))
+
+    async def on_sentence(self, sentence: LlmSentence) -> None:
+        """Learn what the clone says, to know its echo."""
+        self._inbox.put(lambda hearing: hearing.saying(sentence.reply, sentence.sentence, sentence.text))
 
     # --- the hearing thread ------------------------------------------------------------------------------------
 
@@ -129,7 +177,7 @@ class Listener:
             try:
                 outcomes = step(hearing)
             except Exception as error:
-                self._loop.call_soon_threadsafe(self._failed, "hear", error)
+                self._loop.call_soon_threadsafe(self._faults.failed, "hear", error)
                 outcomes = hearing.recover()
             for outcome in outcomes:
                 self._loop.call_soon_threadsafe(self._outbox.put_nowait, outcome)
@@ -144,14 +192,14 @@ class Listener:
                 decode = functools.partial(self._decoder.decode, wanted.samples, careful=wanted.decode.careful)
                 text = await self._loop.run_in_executor(self._decoding, decode)
         except Exception as error:
-            self._failed("decode", error)
+            self._faults.failed("decode", error)
         else:
-            self._works("decode")
+            self._faults.works("decode")
         took_s = time.perf_counter() - began
         metrics.observe(_stages.labels(f"decode_{wanted.decode.purpose}"), took_s)
 
         def answer(hearing: Hearing) -> list[Outcome]:
-            self._decode_ms = took_s * 1_000
+            self._publisher.decode_ms = took_s * 1_000
             return hearing.decoded(wanted.decode.job, text)
 
         self._inbox.put(answer)
@@ -165,9 +213,9 @@ class Listener:
                     self._looking, self._smart_turn.probability, wanted.samples
                 )
         except Exception as error:
-            self._failed("look", error)
+            self._faults.failed("look", error)
         else:
-            self._works("look")
+            self._faults.works("look")
         metrics.observe(_stages.labels("look"), time.perf_counter() - began)
         self._inbox.put(lambda hearing: hearing.looked(wanted.look.job, probability))
 
@@ -179,9 +227,9 @@ class Listener:
             try:
                 await self._act(outcome)
             except Exception as error:
-                self._failed("publish", error)
+                self._faults.failed("publish", error)
             else:
-                self._works("publish")
+                self._faults.works("publish")
 
     async def _act(self, outcome: _Result) -> None:
         match outcome:
@@ -189,73 +237,5 @@ class Listener:
                 self._session.spawn(self._decode(outcome), "decode")
             case LookWanted():
                 self._session.spawn(self._look(outcome), "look")
-            case Started(turn, at):
-                await self._session.publish(SpeechStarted(turn=turn, at=at))
-                await self._warn_of_language()
-            case Stopped(turn, at, discarded):
-                if discarded:
-                    _turns.labels("discarded").inc()
-                await self._session.publish(SpeechStopped(turn=turn, at=at, discarded=discarded))
-            case Partial(turn, text):
-                await self._session.publish(AsrPartial(turn=turn, text=text))
-            case Final():
-                self._works("hear")  # a whole turn: single frames often pass without a run of the detector
-                await self._commit(self._spoken(outcome))
-            case TurnText():
-                await self._commit(outcome)
-            case Flawed(flaw, fresh):
-                _frames.labels(flaw.code).inc()
-                if fresh:
-                    await self._session.report(flaw.code, flaw.message, flaw.hint)
-
-    async def _warn_of_language(self) -> None:
-        """Say once, when there is speech to misunderstand, that the engine does not know the session's language."""
-        if self._language in self._understands:
-            return
-        message = f"speech is heard as {' or '.join(self._understands)}, but the session speaks {self._language}"
-        await self._session.report("asr.language", message, "type instead, or choose another asr engine")
-        self._understands = (self._language,)
-
-    def _spoken(self, final: Final) -> TurnText:
-        text = typed.shorten(final.text)
-        return TurnText(
-            turn=final.turn,
-            text=text,
-            language=language_of(text, self._language),
-            end_reason=final.reason,
-            end_probability=final.probability,
-            speech_start=final.start,
-            speech_end=final.end,
-            decode_ms=self._decode_ms,
-        )
-
-    async def _commit(self, turn: TurnText) -> None:
-        """Publish a finished turn; its trace starts here."""
-        _turns.labels(turn.end_reason).inc()
-        about: dict[str, str | int | float] = {
-            semconv.TURN: turn.turn,
-            semconv.LANGUAGE: turn.language,
-            semconv.OUTCOME: turn.end_reason,
-        }
-        with telemetry.span(semconv.ASR_TURN, **about):
-            await self._session.publish(turn)
-        logger.info(
-            "turn.finished",
-            turn=turn.turn,
-            reason=turn.end_reason,
-            probability=round(turn.end_probability, 2),
-            speech_s=round((turn.speech_end - turn.speech_start) / 16_000, 2),
-            decode_ms=round(turn.decode_ms),
-        )
-
-    def _failed(self, stage: str, error: Exception) -> None:
-        """Count a failure; report it when the stage worked before."""
-        _failures.labels(stage).inc()
-        if stage not in self._failing:
-            self._failing.add(stage)
-            logger.error("asr.failed", stage=stage, exc_info=error)
-            report = self._session.report(f"asr.{stage}", f"hearing failed at {stage}: {error}", "see the log of asr")
-            self._session.spawn(report, "report")
-
-    def _works(self, stage: str) -> None:
-        self._failing.discard(stage)
+            case _:
+                await self._publisher.tell(outcome)

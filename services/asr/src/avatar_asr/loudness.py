@@ -23,12 +23,13 @@ class Loudness:
     Attributes:
         level_db: Loudest block of the last frame, dB below full scale.
         loud_end: Position after the last block that stood out.
+        speech_db: How loud voice was lately.
         calm: The last frame was background throughout.
     """
 
     def __init__(self) -> None:
         self._background_db: float | None = None
-        self._speech_db = -30.0
+        self.speech_db = -30.0
         self.level_db = _FLOOR_DB
         self.loud_end = 0
         self.calm = False
@@ -54,8 +55,8 @@ class Loudness:
                 background += 0.02 * (level - background)
         self._background_db = background
         if probability > 0.6:
-            self._speech_db += 0.05 * (self.level_db - self._speech_db)
-        threshold = max(background + _ABOVE_BACKGROUND_DB, self._speech_db - _BELOW_SPEECH_DB)
+            self.speech_db += 0.05 * (self.level_db - self.speech_db)
+        threshold = max(background + _ABOVE_BACKGROUND_DB, self.speech_db - _BELOW_SPEECH_DB)
         for index in range(len(levels) - 1, -1, -1):
             if levels[index] > threshold:
                 self.loud_end = end - BLOCK_SAMPLES * (len(levels) - 1 - index)

@@ -1,305 +1,257 @@
-"""When the person starts, pauses and has finished: the rules of turn-taking, without clock, audio or I/O.
+"""Who has the floor: the rules of turn-taking, without clock, audio or I/O.
 
-`Turns` is told about sound frame by frame and about the answers of the models it asked for; it answers with actions.
-All times are positions in microphone samples (16 kHz), so an hour of talk runs through it in seconds.
+`Turns` is told about sound frame by frame, about what is heard of the clone's answers, and about the answers of the
+models it asked for; it responds with actions. All times are positions in microphone samples (16 kHz), so an hour of
+talk runs through it in seconds.
+
+The work is done by three parts: `Speech` cuts the person's voice into turns, `Answers` knows which answers are due
+or sound, and where a voice meets an answer, a `Contest` decides between them.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from avatar_asr.actions import Action, Decode, EndReason, Final, Look, Partial, Purpose, Started, Stopped
-from avatar_asr.rules import RATE_HZ, Rules
+from avatar_asr.actions import Action, Cancel, CancelReason, Final, Judge, Overlap
+from avatar_asr.answers import Answer, Answers
+from avatar_asr.contest import Contest
+from avatar_asr.lexicon import Lexicon
+from avatar_asr.speech import Speech
 
-FRAME_SAMPLES = 512
-
-_ENTER = 0.5
-_EXIT = 0.5
-_RESUME = 0.6
-_ONSET_FRAMES = 2
-_ASK_SAMPLES = RATE_HZ * 80 // 1_000
-_MAX_BACKDATE_SAMPLES = RATE_HZ * 200 // 1_000
-_DROP_SAMPLES = RATE_HZ // 2
-_FIRST_PARTIAL_SAMPLES = RATE_HZ * 4 // 10
-_DIP_SAMPLES = RATE_HZ * 32 // 1_000
-_LOOK_SAMPLES = 8 * RATE_HZ
-_SPLIT_WINDOW_FRAMES = 94
-_MAX_WAITING_PIECES = 3
-
-
-@dataclass
-class _Pause:
-    """A silence inside or after a turn, and what was asked about it."""
-
-    since: int
-    look: int = 0
-    decode: int = 0
-    probability: float | None = None
-    text: str | None = None
-
-
-@dataclass
-class _Turn:
-    """A turn that is not over yet, or that waits for its last words."""
-
-    number: int
-    start: int
-    piece_start: int
-    voice: int = 0
-    voice_end: int = 0
-    pause: _Pause | None = None
-    pieces: dict[int, str | None] = field(default_factory=dict)  # by decode job, in order
-    shown: str = ""
-    next_partial: int = 0
-    ended_at: int = 0
-
-    def words(self, last: str = "") -> str:
-        return " ".join(filter(None, [*self.pieces.values(), last]))
+if TYPE_CHECKING:
+    from avatar_asr.rules import Rules
+    from avatar_asr.turn import Turn
+    from avatar_contracts.session import Mode
 
 
 class Turns:
     """Turn-taking of one session.
 
-    A turn opens at the onset of voice and ends by exactly one `Final`, or by a `Stopped` that is discarded. When the
-    voice pauses, a decode and one look of the end-of-turn model are asked for at once; if the voice goes on before
-    the turn is over, both answers are void and the next pause asks again.
-
     Args:
         rules: The numbers.
         turn: Turns are numbered above this.
+        lexicon: Judges words.
     """
 
-    def __init__(self, rules: Rules, turn: int = 0) -> None:
-        self._rules = rules
-        self._last_number = turn
-        self._jobs = 0
-        self._onset = 0
-        self._now = 0
-        self._free_from = 0
-        self._open: _Turn | None = None
-        self._closing: deque[_Turn] = deque()
-        self._waiting: deque[Decode] = deque()
-        self._running: Decode | None = None
-        self._recent: deque[tuple[float, float, int]] = deque(maxlen=_SPLIT_WINDOW_FRAMES)
+    def __init__(self, rules: Rules, turn: int = 0, lexicon: Lexicon | None = None) -> None:
+        self._lexicon = lexicon or Lexicon()
+        self._speech = Speech(rules, turn, self._lexicon)
+        self._answers = Answers()
+        self._claimed = turn
+        self._contest: Contest | None = None
+        self._mode: Mode = "converse"
+        self._judgements = 0
+        self._guard = False
 
     @property
     def idle(self) -> bool:
         """No turn is open and no onset has begun."""
-        return self._open is None and not self._onset
+        return self._speech.idle
+
+    @property
+    def deaf(self) -> bool:
+        """Nobody listens to the microphone."""
+        return self._mode == "typed"
+
+    @property
+    def usual_db(self) -> float | None:
+        """How loud the person usually is, None before their first turn."""
+        return self._speech.usual_db
 
     @property
     def needed_from(self) -> int:
         """Sound before this position will not be asked for again."""
-        held = self._now - max(self._rules.preroll, _LOOK_SAMPLES) - 2 * FRAME_SAMPLES
-        starts = [held, *(job.start for job in self._waiting)]
-        if self._open:
-            starts.append(self._open.piece_start)
-        return min(starts)
+        return self._speech.needed_from
 
-    # --- what is heard -----------------------------------------------------------------------------------------
+    # --- what is heard of the person ---------------------------------------------------------------------------
 
-    def step(self, probability: float, end: int, loud_end: int, level_db: float = 0.0) -> list[Action]:
+    def step(
+        self, probability: float, end: int, loud_end: int, level_db: float = 0.0, *, guard: bool = False
+    ) -> list[Action]:
         """The frame that ends at position `end` is voice with `probability`.
 
         Args:
             probability: Of voice.
             end: Position after the frame.
             loud_end: Position after the last sound that stood out of the background.
-            level_db: Loudness of the frame, to find the quietest place of a long turn.
+            level_db: Loudness of the frame: finds the quietest place of a long turn, and tells faint voices.
+            guard: The clone's own voice may be in the frame.
         """
-        self._now = end
-        turn = self._open
-        if turn is None:
-            self._onset = self._onset + 1 if probability >= _ENTER else 0
-            return self._begin(end - self._onset * FRAME_SAMPLES) if self._onset == _ONSET_FRAMES else []
-        self._recent.append((probability, level_db, end))
-        if probability >= (_RESUME if turn.pause else _EXIT):
-            turn.voice += FRAME_SAMPLES
-            turn.voice_end = end
-            if turn.pause:
-                turn.pause = None
-                self._waiting = deque(job for job in self._waiting if job.purpose == "piece")
-        elif turn.pause is None:
-            earliest = max(turn.start, turn.voice_end - _MAX_BACKDATE_SAMPLES)
-            turn.pause = _Pause(since=min(turn.voice_end, max(loud_end, earliest)))
-        return self._decide(turn, dipping=end - loud_end > _DIP_SAMPLES)
+        if self.deaf:
+            self._speech.skip(end)
+            return []
+        self._guard = guard
+        met = self._met()
+        if not self._answers.live:
+            self._speech.listen_again()
+        alert = met is not None and not guard and not met.retractable(end)
+        opened = self._speech.open is None
+        actions = self._speech.step(probability, end, loud_end, level_db, alert=alert)
+        if opened and (turn := self._speech.open):
+            turn.said = self._answers.said(end, guard=guard)
+            if met:
+                self._meet(met, turn)
+        elif guard and self._contest:
+            self._contest.guard = True
+        return self._then(actions)
 
     def tick(self, now: int) -> list[Action]:
         """The microphone has reached `now`, within a frame that is not complete yet."""
-        self._now = max(self._now, now)
-        return self._finish() if self._open else []
+        if self.deaf:
+            self._speech.skip(now)
+            return []
+        return self._then(self._speech.tick(now))
 
     def restart(self, at: int) -> list[Action]:
-        """The microphone's count jumps to `at`: what was open ends here without words."""
-        actions: list[Action] = [Stopped(turn.number, turn.voice_end, discarded=True) for turn in self._unfinished()]
-        self._open, self._onset = None, 0
-        self._closing.clear()
-        self._waiting.clear()
-        self._running = None
-        self._now = self._free_from = at
-        return actions
+        """The microphone's count jumps to `at`: what was open ends here without words of its own."""
+        actions = self._leave()
+        self._answers.restart(self._speech.now, at)
+        return actions + self._then(self._speech.restart(at))
 
     def typed(self) -> tuple[int, list[Action]]:
-        """The number for a typed line. Speech under way becomes a later turn."""
-        number = self._next_number()
-        actions: list[Action] = []
-        for turn in self._unfinished():
-            turn.number = self._next_number()
-            actions.append(Started(turn.number, turn.start))
-        return number, actions
+        """The number for a typed line. Speech under way becomes a later turn.
+
+        An answer that speech has just put on hold gives way to the one to the line.
+        """
+        number = self._speech.next_number()
+        actions = self._speech.renumber()
+        if self._contest:
+            actions += self._cancel(self._contest.answer, "barge_in") if self._contest.held else []
+            self._contest = None
+            actions += self._speech.settle()
+        self._answers.add(number, self._speech.now, queued=self._mode == "repeat")
+        return number, self._then(actions)
 
     # --- what the models answer --------------------------------------------------------------------------------
 
     def decoded(self, job: int, text: str) -> list[Action]:
         """The words of decode `job`; empty when there were none or it failed. Nobody waits for one before a restart."""
-        done = self._running
-        if done is None or done.job != job:
-            return []
-        self._running = None
-        actions: list[Action] = []
-        turn = self._open
-        if done.purpose == "piece":
-            for owner in self._unfinished():
-                if job in owner.pieces:
-                    owner.pieces[job] = text
-        elif turn and done.start == turn.piece_start:
-            took = self._now - done.end
-            turn.next_partial = self._now + max(self._rules.partial_every, 3 * took)
-            if turn.pause and turn.pause.decode == job:
-                turn.pause.text = text
-            actions += self._show(turn, text)
-        actions += self._finish()
-        return actions + self._run_next()
+        return self._then(self._speech.decoded(job, text))
 
     def looked(self, job: int, probability: float | None) -> list[Action]:
         """The end-of-turn model's answer to look `job`; None when it failed: only the silence cap counts then."""
-        turn = self._open
-        if turn is None or turn.pause is None or turn.pause.look != job:
+        return self._then(self._speech.looked(job, probability))
+
+    def judged(self, job: int, likeness: float) -> list[Action]:
+        """How much the sound of judgement `job` is like a backchannel, 0..1."""
+        if self._contest is None or self._contest.job != job:
             return []
-        turn.pause.probability = probability
-        return self._finish()
+        self._contest.likeness = likeness
+        return self._then([])
 
-    # --- decisions ---------------------------------------------------------------------------------------------
+    # --- what is heard of the clone ----------------------------------------------------------------------------
 
-    def _begin(self, at: int, piece_start: int | None = None) -> list[Action]:
-        start = max(at, self._free_from)
-        audio = max(at - self._rules.preroll, self._free_from) if piece_start is None else piece_start
-        turn = _Turn(self._next_number(), start, audio, voice=self._now - at, voice_end=self._now)
-        turn.next_partial = start + _FIRST_PARTIAL_SAMPLES
-        self._open, self._onset = turn, 0
-        self._recent.clear()
-        return [Started(turn.number, start)]
+    def played(self, turn: int, reply: int, state: str) -> list[Action]:
+        """What is heard of `reply` has changed; `state` as in `PlaybackProgress`."""
+        answer = self._answers.played(turn, reply, state, self._speech.now)
+        return self._then(self._run_into(answer) if state == "started" else [])
 
-    def _decide(self, turn: _Turn, *, dipping: bool) -> list[Action]:
-        if turn.pause is None:
-            if self._now - turn.piece_start >= min(self._rules.segment, self._rules.turn_cap):
-                return self._split(turn)
-            wanted = self._rules.partial_every and self._now >= turn.next_partial and not dipping
-            if wanted and self._running is None and turn.voice >= self._rules.min_voice:
-                return self._ask_words(turn, "partial")
-            return []
-        silence = self._now - turn.pause.since
-        if turn.voice < self._rules.min_voice and not turn.pieces:
-            return self._drop(turn) if silence >= _DROP_SAMPLES else []
+    def committed(self, turn: int, reply: int, *, interruptible: bool) -> list[Action]:
+        """`reply` is the answer to `turn`."""
+        self._answers.committed(turn, reply, self._speech.now, interruptible=interruptible)
+        return self._then([])
+
+    def unanswered(self, turn: int) -> list[Action]:
+        """No answer to `turn` will be heard, or no more of it."""
+        self._answers.unanswered(turn, self._speech.now)
+        return self._then([])
+
+    def saying(self, reply: int, sentence: int, text: str) -> None:
+        """`text` is the given sentence of `reply`."""
+        self._answers.saying(reply, sentence, text)
+
+    # --- what the person chooses -------------------------------------------------------------------------------
+
+    def stop(self) -> list[Action]:
+        """Every answer is to be silent now, the newest last. What the person is saying goes on."""
         actions: list[Action] = []
-        if not turn.pause.look and silence >= _ASK_SAMPLES:
-            self._jobs += 1
-            turn.pause.look = self._jobs
-            start = max(min(turn.piece_start, turn.start), self._now - _LOOK_SAMPLES)
-            actions = [Look(self._jobs, start, self._now), *self._ask_words(turn, "pause")]
-        return actions + self._finish()
+        for answer in self._answers.live:
+            actions += self._cancel(answer, "stop")
+        if not self._answers.known and self._claimed:  # the worker before may have left one under way
+            actions += self._cancel(Answer(self._claimed), "stop")
+        if self._contest:
+            self._contest = None
+            actions += self._speech.settle()
+        return self._then(actions)
 
-    def _finish(self) -> list[Action]:
-        """End what is ready to end: turns that were split first, then the open one."""
+    def configure(self, rules: Rules, mode: Mode, *, speculate: bool) -> list[Action]:
+        """From now on `rules` and `mode` hold, and drafts are sent if `speculate`."""
         actions: list[Action] = []
-        while self._closing and None not in self._closing[0].pieces.values():
-            turn = self._closing.popleft()
-            actions += self._end(turn, turn.words(), "split", turn.ended_at)
-        turn_open = self._open
-        pause = turn_open.pause if turn_open else None
-        if turn_open is None or pause is None or pause.text is None:
-            return actions
-        if self._closing or None in turn_open.pieces.values():
-            return actions
-        if self._now - pause.since >= self._rules.needed_silence(pause.probability):
-            sounds_over = (pause.probability or 0.0) > self._rules.end_threshold
-            reason: EndReason = "smart_turn" if sounds_over else "silence"
-            self._open = None
-            self._free_from = pause.since
-            actions += self._end(turn_open, turn_open.words(pause.text), reason, pause.since, pause.probability or 0.0)
+        if mode in ("typed", "repeat"):
+            actions += self._leave()
+        if mode == "typed":
+            actions += self._then(self._speech.end_all())
+        self._mode = mode
+        self._speech.rules = rules
+        self._speech.drafts = speculate and mode == "converse"
         return actions
 
-    def _end(
-        self,
-        turn: _Turn,
-        text: str,
-        reason: EndReason,
-        end: int,
-        probability: float = 0.0,
-    ) -> list[Action]:
-        if not any(character.isalnum() for character in text):
-            return [Stopped(turn.number, end, discarded=True)]
-        return [Stopped(turn.number, end), Final(turn.number, text, reason, probability, turn.start, end)]
+    # --- between them ------------------------------------------------------------------------------------------
 
-    def _drop(self, turn: _Turn) -> list[Action]:
-        assert turn.pause is not None
-        self._open = None
-        self._free_from = turn.pause.since
-        return [Stopped(turn.number, turn.pause.since, discarded=True)]
+    def _met(self) -> Answer | None:
+        return self._answers.met(self._speech.now) if self._mode in ("converse", "draft") else None
 
-    def _split(self, turn: _Turn) -> list[Action]:
-        """Decode the sound up to the quietest recent point as one piece; end the turn there if no other one fits."""
-        _, _, end = min(self._recent, key=lambda seen: (round(seen[0], 1), seen[1]))
-        cut = end - FRAME_SAMPLES // 2
-        actions = self._ask_words(turn, "piece", cut)
-        if cut - turn.start + self._rules.segment > self._rules.turn_cap:
-            turn.ended_at = cut
-            self._closing.append(turn)
-            actions += self._begin(cut, piece_start=cut)
-        else:
-            turn.piece_start = cut
-            self._recent.clear()
-        return actions
+    def _meet(self, answer: Answer, turn: Turn) -> None:
+        """`turn` meets `answer` as it opens: nothing of it is said before it is decided that it is a turn."""
+        turn.contested = True
+        early = answer.retractable(self._speech.now)
+        self._contest = Contest(answer, early=early, since=turn.start - turn.lead, guard=self._guard)
 
-    # --- the decoder's queue -----------------------------------------------------------------------------------
-
-    def _ask_words(self, turn: _Turn, purpose: Purpose, end: int | None = None) -> list[Action]:
-        self._jobs += 1
-        careful = purpose == "pause" and turn.piece_start <= turn.start - self._rules.preroll
-        job = Decode(self._jobs, turn.piece_start, self._now if end is None else end, purpose, careful)
-        if purpose == "piece":
-            turn.pieces[job.job] = None
-            pieces = [waiting for waiting in self._waiting if waiting.purpose == "piece"]
-            if len(pieces) >= _MAX_WAITING_PIECES:  # the decoder is slower than speech: the oldest words are lost
-                self._lose(pieces[0])
-        elif turn.pause:
-            turn.pause.decode = job.job
-        self._waiting.append(job)
-        return self._run_next()
-
-    def _lose(self, job: Decode) -> None:
-        self._waiting.remove(job)
-        for owner in self._unfinished():
-            if job.job in owner.pieces:
-                owner.pieces[job.job] = ""
-
-    def _run_next(self) -> list[Action]:
-        if self._running is not None or not self._waiting:
+    def _run_into(self, answer: Answer | None) -> list[Action]:
+        """`answer` comes while the person, whose speech was too long for one turn, speaks on: they are let finish."""
+        speaking = self._speech.open
+        if answer is None or speaking is None or speaking.pause or self._contest or self._mode != "converse":
             return []
-        self._running = self._waiting.popleft()
-        return [self._running]
+        long_enough = speaking.voiced >= self._speech.rules.speaking.hold
+        retractable = answer.words and answer.interruptible
+        return self._cancel(answer, "barge_in") if long_enough and retractable else []
 
-    def _show(self, turn: _Turn, text: str) -> list[Action]:
-        words = turn.words(text)
-        if not words or words == turn.shown:
+    def _then(self, actions: list[Action]) -> list[Action]:
+        """`actions`, and what follows from them for the floor."""
+        for final in [action for action in actions if isinstance(action, Final)]:
+            answer = self._answers.add(final.turn, self._speech.now, final, queued=self._mode == "repeat")
+            if final.reason == "split":
+                actions = actions + self._run_into(answer)
+        contest, turn = self._contest, self._speech.open
+        if contest is None:
+            return actions
+        if turn is None or not contest.answer.interruptible or contest.answer.state in ("over", "cancelled"):
+            return actions + self._leave()
+        if sound := contest.judgement_due(turn, self._speech.now):
+            self._judgements += 1
+            contest.job = self._judgements
+            return [*actions, Judge(self._judgements, *sound)]  # decided when that is known, or with the next frame
+        return actions + self._decide(contest, turn)
+
+    def _decide(self, contest: Contest, turn: Turn) -> list[Action]:
+        answer = contest.answer
+        decision = contest.decide(turn, self._speech.now, self.usual_db, self._speech.rules, self._lexicon)
+        match decision:
+            case None:
+                return []
+            case "hold":
+                contest.held = True
+                return [Overlap(answer.turn, "hold", "voice")]
+            case "take":
+                self._contest = None
+                if contest.early:
+                    turn.precede(answer.words, answer.first, answer.begins)
+                cancel = self._cancel(answer, "continued" if contest.early else "barge_in")
+                return self._then(cancel + self._speech.settle())
+            case refused:
+                self._contest = None
+                resume: list[Action] = [Overlap(answer.turn, "resume", refused)]
+                dropped = self._speech.drop(wait_for_quiet=not contest.guard)
+                return self._then((resume if contest.held or not contest.early else []) + dropped)
+
+    def _leave(self) -> list[Action]:
+        """There is nothing left to decide: the answer is over or may not be interrupted. The speech is a turn."""
+        contest, self._contest = self._contest, None
+        if contest is None:
             return []
-        turn.shown = words
-        return [Partial(turn.number, words)]
+        resume: list[Action] = [Overlap(contest.answer.turn, "resume", "unconfirmed")] if contest.held else []
+        return self._then(resume + self._speech.settle())
 
-    def _unfinished(self) -> list[_Turn]:
-        return [*self._closing, *([self._open] if self._open else [])]
-
-    def _next_number(self) -> int:
-        self._last_number += 1
-        return self._last_number
+    def _cancel(self, answer: Answer, reason: CancelReason) -> list[Action]:
+        self._answers.cancel(answer.turn, self._speech.now)
+        return [Cancel(answer.turn, reason)]

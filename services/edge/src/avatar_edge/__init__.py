@@ -3,19 +3,33 @@
 from avatar_edge.audio import AudioIn, AudioOut, MicBlock, load_audio
 from avatar_edge.call import Call
 from avatar_edge.camera import CameraOut, MemoryCamera, NullCamera
-from avatar_edge.errors import AudioFileError, CallNotReady, EdgeError, RecordingError
+from avatar_edge.errors import (
+    AudioFileError,
+    AudioProcessingMissing,
+    BadChoice,
+    CallNotReady,
+    EdgeError,
+    NothingProposed,
+    RecordingError,
+)
 from avatar_edge.microphone import FileMic, NullMic, Utterance
 from avatar_edge.picture import Picture
 from avatar_edge.recorder import Recorder, RecorderStats
+from avatar_edge.report import TurnReport
+from avatar_edge.rooms import HALL_SPEAKER, LAPTOP, MEETING_ROOM, Room, RoomMic
 from avatar_edge.screen import VideoStats
 from avatar_edge.settings import EdgeSettings
 from avatar_edge.speaker import FileOut, MemoryOut, NullOut
-from avatar_edge.turns import TurnReport
 
 __all__ = [
+    "HALL_SPEAKER",
+    "LAPTOP",
+    "MEETING_ROOM",
     "AudioFileError",
     "AudioIn",
     "AudioOut",
+    "AudioProcessingMissing",
+    "BadChoice",
     "Call",
     "CallNotReady",
     "CameraOut",
@@ -26,6 +40,7 @@ __all__ = [
     "MemoryCamera",
     "MemoryOut",
     "MicBlock",
+    "NothingProposed",
     "NullCamera",
     "NullMic",
     "NullOut",
@@ -33,6 +48,8 @@ __all__ = [
     "Recorder",
     "RecorderStats",
     "RecordingError",
+    "Room",
+    "RoomMic",
     "TurnReport",
     "Utterance",
     "VideoStats",

@@ -33,7 +33,15 @@ class MicBlock(NamedTuple):
 
 
 class AudioIn(Protocol):
-    """A microphone: 16 kHz mono."""
+    """A microphone: 16 kHz mono.
+
+    Attributes:
+        acoustic: It can hear a loudspeaker.
+    """
+
+    @property
+    def acoustic(self) -> bool:
+        """It can hear a loudspeaker."""
 
     def open(self, deliver: Callable[[MicBlock], None]) -> None:
         """Begin; `deliver` is called from the device's thread with every frame and returns at once."""
@@ -57,11 +65,16 @@ class AudioOut(Protocol):
 
     Attributes:
         rate: Samples per second.
+        acoustic: A microphone may hear it.
     """
 
     @property
     def rate(self) -> int:
         """Samples per second."""
+
+    @property
+    def acoustic(self) -> bool:
+        """A microphone may hear it."""
 
     def open(self, source: Source) -> None:
         """Begin to play what `source` gives."""

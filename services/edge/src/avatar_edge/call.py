@@ -12,28 +12,29 @@ from typing import Literal, Self
 
 from avatar_contracts import (
     ErrorRaised,
-    Exchange,
     Kind,
     SessionClosed,
-    SessionOpened,
-    SessionWorkers,
     WorkerLease,
     ids,
 )
+from avatar_edge.aec import MicCleaner, echo_expected
 from avatar_edge.audio import AudioIn, AudioOut
 from avatar_edge.camera import CameraOut
+from avatar_edge.choices import Choices
 from avatar_edge.dialogue import Dialogue
-from avatar_edge.errors import CallNotReady
+from avatar_edge.errors import AudioProcessingMissing, CallNotReady
 from avatar_edge.jitter import NetworkJitter
 from avatar_edge.listening import MicPublisher
 from avatar_edge.pairing import Pairing
 from avatar_edge.player import Player
 from avatar_edge.playout import Playout
 from avatar_edge.recorder import Recorder
+from avatar_edge.report import TurnReport
 from avatar_edge.screen import Screen, VideoStats
+from avatar_edge.seat import Seat
 from avatar_edge.settings import EdgeSettings
-from avatar_edge.turns import TurnReport
-from avatar_edge.video import VideoReceiver
+from avatar_edge.video import PictureSession, VideoReceiver
+from avatar_edge.wishes import Wishes
 from avatar_edge.workers import KINDS, WORDS, Workers
 from avatar_runtime import log
 from avatar_runtime.bus import Bus
@@ -45,7 +46,7 @@ _HOUSEKEEPING_S = 0.1
 logger = log.get(__name__)
 
 
-class Call:
+class Call(Wishes):
     """Owns the session: claims the workers, feeds the microphone, plays voice and face, and knows what was heard.
 
     Use it as an async context manager. It opens the devices and closes them; the buses stay the caller's.
@@ -64,16 +65,21 @@ class Call:
         *,
         recorder: Recorder | None = None,
         video_bus: Bus | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`video_bus`: a connection of its own for the picture, so that it never holds up the sound."""
+        """`video_bus`: a connection of its own for the picture, so that it never holds up the sound.
+
+        `clock`: the edge clock; that of the devices.
+        """
         self.session_id = ids.new_session_id()
         self._bus = bus
         self._settings = settings
+        self._clock = clock
+        self._choices = Choices(settings.session_config())
         self._recorder = recorder
         self._session = Session(bus, self.session_id, "edge", epoch=1)
-        self._video_session = Session(video_bus, self.session_id, "edge", epoch=1) if video_bus else self._session
+        self._video_session = PictureSession(video_bus, self._session) if video_bus else self._session
         self._jitter = NetworkJitter()
-        self._workers = Workers(bus, self.session_id, settings, self, on_round_trip=self._on_round_trip)
         self._pairing = Pairing(1.0 / settings.fps)
         self._playout = Playout(
             speaker.rate,
@@ -81,9 +87,16 @@ class Call:
             starve_s=settings.starve_s,
             target_s=lambda: self._jitter.target_s,
         )
+        self._devices = (mic, speaker)
         self._mic = MicPublisher(self._session, mic, recorder.mic if recorder else None)
         self._dialogue = Dialogue(
-            self._session, self._mic, self._playout, self._pairing, missing=lambda: self._workers.missing
+            self._session,
+            self._mic,
+            self._playout,
+            self._pairing,
+            missing=lambda: self._workers.missing,
+            guarded=self._mic.guarded,
+            clock=clock,
         )
         self._player = Player(
             self._session,
@@ -92,9 +105,16 @@ class Call:
             self._playout,
             self._dialogue.on_change,
             record=recorder.voice if recorder else None,
+            played=self._mic.played,
+            clock=clock,
         )
         self._dialogue.player = self._player
+        self._obey_mode()
         self._video = VideoReceiver(self._video_session, self._pairing, self._dialogue.on_frame)
+        self._seat = Seat(
+            (self._session, self._video_session), self._dialogue, self._playout, self._video, self._choices
+        )
+        self._workers = Workers(bus, self.session_id, settings, self._seat, on_round_trip=self._on_round_trip)
         self._screen = Screen(
             camera,
             self._pairing,
@@ -106,14 +126,13 @@ class Call:
         )
         self._errors: deque[ErrorRaised] = deque(maxlen=200)
         self._closed = False
-        self._opened = False
         self._began_at = 0.0
         self._session.on(ErrorRaised, self._on_error)
 
     # --- for the program around it -----------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        self._began_at = time.perf_counter()
+        self._began_at = self._clock()
         try:
             await self._open()
         except BaseException:
@@ -139,22 +158,15 @@ class Call:
         except TimeoutError:
             raise CallNotReady(f"after {timeout_s:.0f} s the call still lacks {', '.join(self._lacks())}") from None
 
-    async def type(self, text: str) -> None:
-        """Say `text` by typing it.
-
-        Raises:
-            CommandFailed: No ears take it.
-            ContractError: It is longer than a line may be, or not text.
-        """
-        await self._dialogue.type(text)
+    # --- what can be seen --------------------------------------------------------------------------------------
 
     async def turn_done(self, number: int, timeout_s: float = 30.0) -> TurnReport:
         """The `number`-th turn to finish, from 1; raises TimeoutError when it has not finished in time."""
-        return await self._dialogue.turn_done(number, timeout_s)
+        return await self._dialogue.reports.report(number, timeout_s)
 
     def finished(self) -> AsyncIterator[TurnReport]:
         """Every turn as it finishes, until the call ends."""
-        return self._dialogue.finished()
+        return self._dialogue.reports.stream()
 
     @property
     def turns(self) -> list[TurnReport]:
@@ -165,6 +177,11 @@ class Call:
     def captions(self) -> str:
         """What the person is saying just now, empty when they are not."""
         return self._dialogue.captions
+
+    @property
+    def saying(self) -> str:
+        """The sentence of its answer the clone is saying just now, empty when it is silent."""
+        return self._dialogue.saying
 
     @property
     def errors(self) -> list[ErrorRaised]:
@@ -181,7 +198,7 @@ class Call:
         """What the call is doing, in one word."""
         if not self._bus.connected:
             return "offline"
-        if self._playout.busy:
+        if self._playout.busy and not (self._playout.held and self._dialogue.hearing):
             return "speaking"
         if self._workers.missing:
             return "waiting"
@@ -192,7 +209,7 @@ class Call:
     def video_stats(self) -> VideoStats:
         """The picture so far."""
         pairing = self._pairing
-        seconds = max(1e-3, time.perf_counter() - self._began_at)
+        seconds = max(1e-3, self._clock() - self._began_at)
         return VideoStats(
             width=self._video.width,
             height=self._video.height,
@@ -218,11 +235,33 @@ class Call:
             await self._video_session.start()
         await self._video.start()
         self._screen.start()
+        await self._clean_microphone()
         await self._player.start()
         for kind in KINDS:
             self._session.spawn(self._workers.keep(kind), f"{kind} keeper")
         self._session.spawn(self._keep_house(), "housekeeping")
+        if self._settings.disclosure:
+            self._session.spawn(self._disclose(self._settings.disclosure, self._lacks), "disclosure")
         await self._mic.start()
+
+    async def _clean_microphone(self) -> None:
+        settings, (mic, speaker) = self._settings, self._devices
+        echo = echo_expected(settings, mic, speaker)
+        asked = settings.aec == "on" or settings.noise_suppression or settings.high_pass
+        if not echo and not asked:
+            return
+        try:
+            self._mic.cleaner = await asyncio.to_thread(
+                MicCleaner,
+                speaker.rate,
+                echo=echo,
+                noise_suppression=settings.noise_suppression,
+                high_pass=settings.high_pass,
+            )
+        except AudioProcessingMissing as error:
+            if asked:
+                raise
+            self._note("echo.missing", str(error), "without headphones the clone hears itself")
 
     async def close(self, reason: str) -> None:
         """Give the workers back and close the devices; the recording is complete afterwards."""
@@ -263,7 +302,7 @@ class Call:
                 connected = self._bus.connected
                 if connected:
                     await self._player.flush()
-                    await self.workers_changed(tuple(self._workers.leases.values()))
+                    await self._seat.workers_changed(tuple(self._workers.leases.values()))
                 else:
                     self._note("bus.away", "the bus is away", "the idle face is shown until it is back")
 
@@ -285,44 +324,3 @@ class Call:
     def _on_round_trip(self, kind: Kind, seconds: float) -> None:
         if kind == "tts":
             self._jitter.add(seconds)
-
-    # --- what the workers' keeper asks -------------------------------------------------------------------------
-
-    def floors(self, kind: Kind) -> tuple[int, int]:
-        """See `workers.Owner`."""
-        return self._dialogue.ledger.floors(kind)
-
-    def transcript(self) -> tuple[Exchange, ...]:
-        """See `workers.Owner`."""
-        return self._dialogue.transcript()
-
-    def frame_at(self) -> float | None:
-        """See `workers.Owner`."""
-        return self._video.last_at
-
-    def answering(self) -> bool:
-        """See `workers.Owner`."""
-        return self._playout.busy or self._dialogue.ledger.thinking
-
-    async def workers_changed(self, leases: tuple[WorkerLease, ...]) -> None:
-        """See `workers.Owner`."""
-        for lease in leases:
-            self._session.fence(lease.kind, lease.epoch)
-            self._video_session.fence(lease.kind, lease.epoch)
-        if not self._opened and len(leases) == len(KINDS):
-            self._opened = True
-            await self._session.publish(SessionOpened(config=self._settings.session_config()))
-        await self._session.publish(SessionWorkers(workers=leases))
-
-    async def worker_lost(self, kind: Kind, why: str) -> None:
-        """See `workers.Owner`."""
-        message = f"the {kind} worker ({WORDS[kind]}) {why}; another one is being claimed"
-        await self._session.report(f"{kind}.lost", message)
-        if kind == "asr":
-            self._dialogue.ears_lost()
-        elif kind in ("llm", "tts"):
-            await self._dialogue.break_off(message)
-
-    async def tell(self, code: str, message: str, hint: str) -> None:
-        """See `workers.Owner`."""
-        await self._session.report(code, message, hint)

@@ -14,7 +14,11 @@ _stages = metrics.histogram(
 )
 
 STAGES = ("asr", "llm_first_token", "llm_first_sentence", "tts", "playout")
-"""Stages one after another; they sum to ``total``. ``face`` runs beside ``playout``."""
+"""Stages one after another; they sum to ``total``. ``face`` runs beside ``playout``.
+
+An answer begun on a draft may have its first token, sentence and sound before turn.text: those stages then took none
+of the time the person waited and count 0, and ``playout`` runs from turn.text on.
+"""
 
 
 @dataclass
@@ -24,7 +28,7 @@ class Marks:
     Attributes:
         voiced_end: The last voiced sample was captured (typed turns: the line was sent).
         speech_stopped: speech.stopped came.
-        turn_text: turn.text came.
+        turn_text: turn.text came. What follows may have come before it.
         first_token: The first llm.delta of the reply came.
         first_sentence: Its first llm.sentence came.
         first_chunk: Its first tts.chunk came.
@@ -58,6 +62,11 @@ class Marks:
         if (total := self.since_voice_ms(self.first_audio)) is not None:
             stages["total"] = total
         return {stage: round(value, 1) for stage, value in stages.items()}
+
+    @property
+    def speculated(self) -> bool:
+        """The first sentence of the answer came before the turn was known to be over."""
+        return self.turn_text is not None and self.first_sentence is not None and self.first_sentence < self.turn_text
 
     def since_voice_ms(self, mark: float | None) -> float | None:
         """Milliseconds from the last voiced sample to a mark."""

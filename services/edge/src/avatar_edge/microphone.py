@@ -52,10 +52,21 @@ class FileMic:
     """A microphone that runs in real time and plays what it is given, silence between.
 
     What is said may be cued before the microphone is open: it then begins with sample 0.
+
+    Attributes:
+        frame_s: How long a frame lasts by the edge clock.
     """
 
-    def __init__(self, noise_dbfs: float | None = None) -> None:
-        """`noise_dbfs`: RMS level of faint white noise that never stops; None: true silence."""
+    acoustic = False
+
+    def __init__(self, noise_dbfs: float | None = None, *, drift_ppm: float = 0.0) -> None:
+        """What surrounds the speech, and the microphone's clock.
+
+        Args:
+            noise_dbfs: RMS level of faint white noise that never stops; None: true silence.
+            drift_ppm: How much faster its clock runs than the edge clock.
+        """
+        self.frame_s = FRAME / (MIC_RATE * (1.0 + drift_ppm * 1e-6))
         self._lock = threading.Lock()
         self._cued: list[_Cued] = []
         self._position = 0
@@ -75,7 +86,7 @@ class FileMic:
     def open(self, deliver: Callable[[MicBlock], None]) -> None:
         """See `AudioIn.open`."""
         self._deliver = deliver
-        self._thread = PacedThread("file-mic", FRAME / MIC_RATE, self._tick)
+        self._thread = PacedThread("file-mic", self.frame_s, self._tick)
         self._thread.start()
 
     def close(self) -> None:
@@ -87,7 +98,7 @@ class FileMic:
         """Edge clock at which `sample` was or will be captured."""
         if self._thread is None:
             raise RuntimeError("the microphone is not open yet: its samples have no time")
-        return self._thread.began_at + sample / MIC_RATE
+        return self._thread.began_at + sample / FRAME * self.frame_s
 
     def cue(self, samples: NDArray[np.generic], rate: int = MIC_RATE) -> Utterance:
         """Say `samples` (mono, int16 or float [-1, 1]) as soon as everything cued before has been said."""
@@ -125,7 +136,7 @@ class FileMic:
         with self._lock:
             pcm = self._frame(start)
             self._position = start + FRAME
-        self._deliver(MicBlock(start, due - FRAME / MIC_RATE, pcm))
+        self._deliver(MicBlock(start, due - self.frame_s, pcm))
 
     def _frame(self, start: int) -> Pcm:
         pcm = np.zeros(FRAME, np.int16)

@@ -2,7 +2,9 @@
 
 Audio is the master: of the reply that sounds the newest picture that is due is shown, older ones are dropped, the last
 one is held when none is due. The idle face is shown as it comes. When nothing new has come for 200 ms, whatever the
-reason, the idle loop takes over, so that the picture never freezes.
+reason, the idle loop takes over, so that the picture never freezes; after a reply fell silent early it does so sooner.
+
+Which replies are over is told one by one. Only that a reply sounds says that those numbered before it will not.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from avatar_edge.picture import Picture, blended
 from avatar_edge.playhead import Playhead
 
 STALL_S = 0.2
+YIELD_S = 0.08
+"""The same after a reply fell silent early: the mouth must not stand open."""
 IDLE_AHEAD = 4
 """Idle pictures waiting at most: more means that the face's clock runs faster than the camera's."""
 MARGIN_EVERY_S = 2.0
@@ -29,6 +33,7 @@ SLACK_S = 0.004
 """A picture this little ahead of its time is shown rather than the last one twice."""
 _SKEWS = 20_000
 _REMEMBERED = 64
+_OVER = 256
 
 
 class Shown(NamedTuple):
@@ -63,8 +68,12 @@ class Pairing:
         self._lock = threading.Lock()
         self._idle: deque[Picture] = deque()
         self._speaking: dict[int, deque[Picture]] = {}
-        self._over = 0
-        self._sounding = 0
+        self._over: deque[int] = deque(maxlen=_OVER)
+        self._finished: set[int] = set()
+        self._held = 0
+        self._bridge: Picture | None = None
+        self._sounding = self._newest = 0
+        self._stall_s = STALL_S
         self._margin_at = 0.0
         self._loop = IdleLoop()
         self._current: Picture | None = None
@@ -78,14 +87,8 @@ class Pairing:
     def add(self, picture: Picture) -> None:
         """A picture was decoded; they come in the order of their stream."""
         with self._lock:
-            if picture.reply > self._over:
-                if picture.reply == self._sounding:
-                    self._idle.clear()  # they came before it in the stream: older than what is shown now
-                queue = self._speaking.setdefault(picture.reply, deque())
-                if sum(map(len, self._speaking.values())) >= BACKLOG:
-                    self.dropped += 1
-                else:
-                    queue.append(picture)
+            if self._waits(picture.reply):
+                self._add_speaking(picture)
                 return
             self._idle.append(picture)
             while len(self._idle) > IDLE_AHEAD:
@@ -98,9 +101,26 @@ class Pairing:
         Of the one that sounds the next picture still is, so that the face does not stand still until it is idle again.
         """
         with self._lock:
-            if reply == self._sounding and (queue := self._speaking.get(reply)):
-                self._idle.append(queue[0])
+            self._yield(reply)
             self._end(reply)
+
+    def finish(self, reply: int) -> None:
+        """The reply was played to its end: it is over as soon as its mouth has closed."""
+        with self._lock:
+            self._finished.add(reply)
+
+    def hold(self, reply: int) -> None:
+        """The reply is silent for now. What waits of it is dropped, since its pictures will come again."""
+        with self._lock:
+            self._yield(reply)
+            self._speaking.pop(reply, None)
+            self._held = reply
+
+    def resume(self, reply: int) -> None:
+        """The reply sounds again, perhaps from a little earlier on."""
+        with self._lock:
+            if self._held == reply:
+                self._held = 0
 
     def choose(self, head: Playhead | None, due: float, now: float) -> Shown:
         """What to show for the period that begins at `due`, while the sound is at `head`; `now` is the real time."""
@@ -108,6 +128,8 @@ class Pairing:
             picture = self._due(head, due)
             if picture is not None:
                 self._live_at = due
+                if picture.reply in (0, self._sounding):
+                    self._stall_s = STALL_S
                 if picture.reply == 0:
                     self._loop.keep(picture)
                 self._change(self._loop.leave(picture), now)
@@ -154,11 +176,13 @@ class Pairing:
 
     def _due(self, head: Playhead | None, due: float) -> Picture | None:
         self._sounding = head.reply if head is not None else 0
-        newest_over = head.reply - 1 if head is not None else max(self._spoken, default=0)
-        if any(reply <= newest_over for reply in self._speaking):
-            self._end(newest_over)
+        self._newest = max(self._newest, self._sounding)
+        silent = self._finished - {self._sounding}
+        for reply in silent | {reply for reply in self._speaking if reply < self._newest}:
+            self._end(reply)
+        bridge, self._bridge = self._bridge, None
         if head is None:
-            return self._next_idle(due)
+            return bridge or self._next_idle(due)
         queue = self._speaking.get(head.reply)
         picture = self._speak(queue, head, due) if queue else None
         if picture is None and not queue and self._idle:  # the face has no more of this reply, or never had
@@ -198,12 +222,40 @@ class Pairing:
 
     def _stalled(self, due: float) -> bool:
         # A quarter of a period of tolerance: ticks are exact multiples of it, their sums are not.
-        return self._live_at is not None and due - self._live_at >= STALL_S - self._early_s / 2
+        return self._live_at is not None and due - self._live_at >= self._stall_s - self._early_s / 2
+
+    def _waits(self, reply: int) -> bool:
+        """Whether its pictures wait for its sound; those of a reply that is over or held are shown as they come."""
+        return reply >= max(1, self._newest) and reply != self._held and reply not in self._over
+
+    def _add_speaking(self, picture: Picture) -> None:
+        if picture.reply == self._sounding:
+            self._idle.clear()  # they came before it in the stream: older than what is shown now
+        queue = self._speaking.setdefault(picture.reply, deque())
+        if queue and picture.pts_s <= queue[-1].pts_s:  # it went back: these were drawn before it was held
+            self.dropped += len(queue)
+            queue.clear()
+        if sum(map(len, self._speaking.values())) >= BACKLOG:
+            oldest = self._speaking[min(reply for reply, waiting in self._speaking.items() if waiting)]
+            self.dropped += 1
+            if oldest is queue:
+                return
+            oldest.popleft()
+        queue.append(picture)
+
+    def _yield(self, reply: int) -> None:
+        """The reply falls silent: if it is the one that sounds, its next picture is the last."""
+        if reply and reply == self._sounding:
+            self._stall_s = YIELD_S
+            self._idle.clear()  # older than what is shown now
+            if queue := self._speaking.get(reply):
+                self._bridge = queue[0]
 
     def _end(self, reply: int) -> None:
-        self._over = max(self._over, reply)
-        for each in [each for each in self._speaking if each <= reply]:
-            del self._speaking[each]
+        self._speaking.pop(reply, None)
+        self._finished.discard(reply)
+        if reply not in self._over:
+            self._over.append(reply)
 
     def _change(self, picture: Picture, now: float) -> None:
         if self._changed_at is not None:

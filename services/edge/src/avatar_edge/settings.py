@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from avatar_contracts import SessionConfig, VideoFormat
 from avatar_contracts.base import Label, Language
-from avatar_contracts.session import VideoCodec
+from avatar_contracts.session import Mode, Patience, Respond, VideoCodec
 from avatar_runtime.settings import ServiceSettings
 
 _Seconds = Annotated[float, msgspec.Meta(gt=0, le=600)]
@@ -25,6 +25,11 @@ class EdgeSettings(ServiceSettings, kw_only=True, frozen=True, forbid_unknown_fi
         user_name: How the clone addresses the person.
         voice: Name of the voice.
         face: Name of the avatar pack.
+        mode: What the clone does with the person's words: ``converse``, ``repeat``, ``draft`` or ``typed``.
+        respond: Which turns it answers: ``always``, ``addressed`` or ``never``.
+        patience: How soon it takes a turn: ``eager``, ``balanced`` or ``patient``.
+        speculate: It may think about a turn before that is surely over.
+        disclosure: A line it says first, which cannot be interrupted; empty: none.
         width: Width of the picture in pixels; the camera is opened once with it.
         height: Height of the picture in pixels.
         fps: Pictures a second handed to the camera.
@@ -43,6 +48,10 @@ class EdgeSettings(ServiceSettings, kw_only=True, frozen=True, forbid_unknown_fi
         mic: Audio file the microphone plays once the call is ready; empty: silence.
         mic_noise_dbfs: Level of faint noise of the file microphone; 0: true silence.
         speaker: WAV file the clone's voice is written to; empty: none.
+        aec: Echo cancellation: ``auto`` where the microphone can hear the loudspeaker, which files cannot, ``on``
+            or ``off``.
+        noise_suppression: Suppress steady noise of the microphone; 6 ms later, and no better recognised.
+        high_pass: Remove what lies below speech from the microphone; cancelling echo includes it.
         record: MP4 file the call is recorded to; empty: none.
     """
 
@@ -51,6 +60,11 @@ class EdgeSettings(ServiceSettings, kw_only=True, frozen=True, forbid_unknown_fi
     user_name: Label = ""
     voice: Label = ""
     face: Label = ""
+    mode: Mode = "converse"
+    respond: Respond = "always"
+    patience: Patience = "balanced"
+    speculate: bool = True
+    disclosure: Annotated[str, msgspec.Meta(max_length=2_000)] = ""
     width: _Width = 512
     height: _Height = 512
     fps: Annotated[int, msgspec.Meta(ge=5, le=50)] = 25
@@ -69,6 +83,9 @@ class EdgeSettings(ServiceSettings, kw_only=True, frozen=True, forbid_unknown_fi
     mic: str = ""
     mic_noise_dbfs: Annotated[float, msgspec.Meta(ge=-120, le=0)] = 0.0
     speaker: str = ""
+    aec: Literal["auto", "on", "off"] = "auto"
+    noise_suppression: bool = False
+    high_pass: bool = False
     record: str = ""
 
     def session_config(self) -> SessionConfig:
@@ -81,4 +98,8 @@ class EdgeSettings(ServiceSettings, kw_only=True, frozen=True, forbid_unknown_fi
             voice=self.voice,
             face=self.face,
             video=video,
+            mode=self.mode,
+            respond=self.respond,
+            patience=self.patience,
+            speculate=self.speculate,
         )

@@ -17,6 +17,8 @@ BLOCK_S = 0.01
 class NullOut:
     """Plays to nobody at real-time pace, in blocks of 10 ms."""
 
+    acoustic = False
+
     def __init__(self, rate: int = 48_000, latency_s: float = 0.0) -> None:
         self._rate = rate
         self._latency_s = latency_s

@@ -1,4 +1,7 @@
-"""A call in a terminal: shows turns as they end, takes typed lines."""
+"""A call in a terminal: shows the talk as it goes, takes typed lines.
+
+Where the output is no terminal, only what is final is written, a line each.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,38 @@ from collections.abc import Coroutine
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar_contracts import ContractError, ErrorRaised
+from avatar_contracts import ErrorRaised, ReplyProposed
 from avatar_edge.call import Call
+from avatar_edge.console import Console
 from avatar_edge.errors import CallNotReady
 from avatar_edge.microphone import FileMic
-from avatar_runtime.bus import BusError
+from avatar_edge.report import TurnReport
+
+_LOOK_S = 0.1
+_WIDTH = 100
+_CLEAR = "\r\x1b[2K"
+
+_DECLINED = {
+    "not_addressed": "it was not for the clone",
+    "silent": "the clone was told not to answer",
+    "loop": "the talk goes in circles",
+}
+_CANCELLED = {
+    "barge_in": "interrupted before it began",
+    "stop": "silence was asked for",
+    "superseded": "a newer turn came first",
+    "dropped": "the answer was dropped",
+}
 
 
 async def converse(call: Call, mic: FileMic, samples: NDArray[np.float32] | None, stopping: asyncio.Event) -> None:
     """Show the call, say `samples` once it is ready, send typed lines; returns when `stopping` is set."""
-    jobs: list[Coroutine[None, None, None]] = [_show_turns(call), _show_errors(call)]
+    screen = Lines(live=sys.stdout.isatty())
+    jobs: list[Coroutine[None, None, None]] = [_show_turns(call, screen), _show_talk(call, screen)]
     if samples is not None:
-        jobs.append(_speak(call, mic, samples))
+        jobs.append(_speak(call, mic, samples, screen))
     if sys.stdin is not None and sys.stdin.isatty():
-        jobs.append(_type(call))
+        jobs.append(_type(call, screen))
     tasks = [asyncio.create_task(job) for job in jobs]
     await stopping.wait()
     for task in tasks:
@@ -33,28 +54,64 @@ async def converse(call: Call, mic: FileMic, samples: NDArray[np.float32] | None
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+class Lines:
+    """Lines that stay, and on a terminal one below them that changes."""
+
+    def __init__(self, *, live: bool) -> None:
+        """`live`: there is a cursor to move."""
+        self._live = live
+        self._below = ""
+
+    def write(self, text: str) -> None:
+        """A text that stays."""
+        sys.stdout.write(f"{_CLEAR if self._below else ''}{text}\n")
+        self._below = ""
+        sys.stdout.flush()
+
+    def caption(self, text: str) -> None:
+        """What is being said just now, empty for nothing; shown on a terminal only."""
+        text = text if len(text) <= _WIDTH else f"…{text[-_WIDTH:]}"
+        if self._live and text != self._below:
+            self._below = text
+            sys.stdout.write(f"{_CLEAR}{text}")
+            sys.stdout.flush()
 
 
-async def _show_turns(call: Call) -> None:
+def told(turn: TurnReport) -> str:
+    """A finished turn in a few lines."""
+    lines = [] if turn.verbatim else [f"you:   {turn.heard}{' (went on after a pause)' if turn.continues else ''}"]
+    if turn.declined:
+        lines.append(f"       not answered: {_DECLINED.get(turn.declined, turn.declined)}")
+    elif turn.reply or not turn.cancelled:
+        lines.append(f"clone: {turn.reply}{' …' if turn.interrupted else ''}")
+    else:
+        lines.append(f"       not answered: {_CANCELLED.get(turn.cancelled, turn.cancelled)}")
+    if turn.first_audio_ms is not None:
+        lines.append(f"       first sound after {turn.first_audio_ms:.0f} ms")
+    lines += [f"       {error}" for error in turn.errors]
+    if turn.errors and len(turn.text) > len(turn.reply):
+        lines.append(f"       what it would have said: {turn.text}")
+    return "\n".join(lines)
+
+
+async def _show_turns(call: Call, screen: Lines) -> None:
     async for turn in call.finished():
-        _print(f"you:   {turn.heard}")
-        _print(f"clone: {turn.reply}{' …' if turn.interrupted else ''}")
-        if turn.first_audio_ms is not None:
-            _print(f"       first sound after {turn.first_audio_ms:.0f} ms")
-        for error in turn.errors:
-            _print(f"       {error}")
+        screen.write(told(turn))
 
 
-async def _show_errors(call: Call) -> None:
+async def _show_talk(call: Call, screen: Lines) -> None:
     last: ErrorRaised | None = None
+    proposed: ReplyProposed | None = None
     while True:
         for error in _after(last, call.errors):
             last = error
-            _print(f"[{error.service}] {error.message}{f' ({error.hint})' if error.hint else ''}")
-        await asyncio.sleep(0.2)
+            screen.write(f"[{error.service}] {error.message}{f' ({error.hint})' if error.hint else ''}")
+        if call.proposal is not proposed:
+            proposed = call.proposal
+            if proposed is not None:
+                screen.write(f"clone would say: {proposed.text}\n       /speak it, /edit TEXT, or /drop it")
+        screen.caption(f"you:   {call.captions}" if call.captions else f"clone: {call.saying}" if call.saying else "")
+        await asyncio.sleep(_LOOK_S)
 
 
 def _after(last: ErrorRaised | None, errors: list[ErrorRaised]) -> list[ErrorRaised]:
@@ -62,18 +119,18 @@ def _after(last: ErrorRaised | None, errors: list[ErrorRaised]) -> list[ErrorRai
     return list(itertools.takewhile(lambda error: error is not last, reversed(errors)))[::-1]
 
 
-async def _speak(call: Call, mic: FileMic, samples: NDArray[np.float32]) -> None:
+async def _speak(call: Call, mic: FileMic, samples: NDArray[np.float32], screen: Lines) -> None:
     while True:
         try:
             await call.ready()
         except CallNotReady as error:
-            _print(str(error))
+            screen.write(str(error))
         else:
             await mic.say(samples)
             return
 
 
-async def _type(call: Call) -> None:
+async def _type(call: Call, screen: Lines) -> None:
     lines: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
@@ -81,18 +138,15 @@ async def _type(call: Call) -> None:
         # A thread of its own: reading a terminal cannot be cancelled, and must not hold up the end of the process.
         for line in sys.stdin:
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(lines.put_nowait, line.strip())
+                loop.call_soon_threadsafe(lines.put_nowait, line)
 
     threading.Thread(target=read, name="typed-lines", daemon=True).start()
     try:
         await call.ready()
     except CallNotReady as error:
-        _print(str(error))
-    _print("Type a line and press Enter; Ctrl-C ends the call.")
+        screen.write(str(error))
+    screen.write("Type a line and press Enter, or /help; Ctrl-C ends the call.")
+    console = Console(call)
     while True:
-        line = await lines.get()
-        if line:
-            try:
-                await call.type(line)
-            except (BusError, ContractError) as error:
-                _print(str(error))
+        if answer := await console.obey(await lines.get()):
+            screen.write(answer)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from avatar_edge.playout import Change
+from avatar_edge.changes import Change
 from avatar_runtime import semconv, telemetry
 
 _KEPT = 16
@@ -38,7 +38,7 @@ class PlayTrace:
             self._spawn(self._follow(change.progress.turn, self._reply, self._audible, self._over), "trace")
         elif change.progress.reply == self._reply:  # another one may be stopped before it began
             self._audible.set()
-            if change.state != "audible":
+            if change.state in ("finished", "stopped"):
                 self._over.set()
 
     async def _follow(self, turn: int, reply: int, audible: asyncio.Event, over: asyncio.Event) -> None:

@@ -7,14 +7,17 @@ import soxr
 
 from avatar_contracts import TtsChunk
 from avatar_edge.audio import Pcm
+from avatar_edge.gain import DUCK_LEVEL, DUCK_S, FADE_S, UNDUCK_S, Ramp
 from avatar_edge.heard import Heard, Script
 from avatar_edge.jitter import JitterBuffer
+from avatar_edge.tape import Tape
 
 CAPACITY_S = 120
 """Sound of one reply held ahead of its playing; a voice that runs further ahead is cut."""
 GAP_S = 10
 """A chunk this far behind a gap is not believed: the gap would be silence."""
-FADE_S = 0.01
+KEPT_S = 3
+"""Sound kept after it was played, to go back to; no phrase start lies further back than that matters."""
 AUDIBLE = 100
 """int16 amplitude (-50 dBFS) from which a sample counts as sound."""
 
@@ -26,9 +29,11 @@ class Track:
         turn: The turn it answers.
         reply: The reply.
         committed_at: Edge clock of its commit, None before.
+        interruptible: The person's voice may duck and hold it.
         first_chunk_at: Edge clock of its first chunk, None before.
         started: Some of it has been handed to the output.
         audible: Some sound of it has been handed to the output.
+        held: It is silent for now and may go on.
         stopping: Why it is to end early, empty while it is not.
         underruns: Times it ran dry while playing.
         dry_since: Edge clock since which it has had nothing to play, None while it has.
@@ -40,9 +45,11 @@ class Track:
         self.rate = 0
         self.script = Script()
         self.committed_at: float | None = None
+        self.interruptible = True
         self.first_chunk_at: float | None = None
         self.started = False
         self.audible = False
+        self.held = False
         self.stopping = ""
         self.underruns = 0
         self.dry_since: float | None = None
@@ -50,10 +57,13 @@ class Track:
         self._device_rate = device_rate
         self._resampler: soxr.ResampleStream | None = None
         self._flushed = False
-        self._queue: list[Pcm] = []
-        self._queued = 0
-        self._given = 0
-        self._fade_left = round(FADE_S * device_rate)
+        self._tape = Tape(KEPT_S * device_rate)
+        self._farthest = 0.0
+        self._holding = False
+        self._fade = Ramp()
+        self._duck = Ramp()
+
+    # --- how far it is -----------------------------------------------------------------------------------------
 
     @property
     def complete(self) -> bool:
@@ -63,12 +73,12 @@ class Track:
     @property
     def finished(self) -> bool:
         """All of its sound has been handed to the output."""
-        return self.complete and not self._queued
+        return self.complete and not self._tape.left
 
     @property
     def buffered_s(self) -> float:
         """Seconds of sound that can be handed over now."""
-        return self._queued / self._device_rate
+        return self._tape.left / self._device_rate
 
     @property
     def position(self) -> float:
@@ -77,11 +87,17 @@ class Track:
             return 0.0
         if self.finished:
             return float(self.jitter.position)
-        return min(self._given * self.rate / self._device_rate, float(self.jitter.position))
+        return min(self._tape.position * self.rate / self._device_rate, float(self.jitter.position))
 
     def heard(self, position: float) -> Heard:
-        """What has been heard at a position of the reply clock."""
-        return self.script.heard(round(position))
+        """What has been heard at a position of the reply clock, also of what has been heard before."""
+        return self.script.heard(round(max(position, self._farthest)))
+
+    def text_heard(self, position: float) -> str:
+        """The words of it."""
+        return self.script.text_heard(round(max(position, self._farthest)))
+
+    # --- from the voice ----------------------------------------------------------------------------------------
 
     def put(self, chunk: TtsChunk, now: float) -> bool:
         """Take a chunk; returns False when it comes twice, too late, too far ahead, or at another rate than before."""
@@ -100,32 +116,56 @@ class Track:
         self.jitter.total = samples
         self._feed()
 
+    # --- to the output -----------------------------------------------------------------------------------------
+
     def read(self, count: int) -> Pcm:
-        """Up to `count` device samples; fewer when it has run dry or fades out because it is stopping."""
-        if self._queued < count and self.jitter.waiting:
+        """Up to `count` device samples; fewer when it has run dry or has faded out."""
+        if self._tape.left < count and self.jitter.waiting:
             self.jitter.skip_hole()
             self._feed()
-        if self.stopping:
-            count = min(count, self._fade_left)
-        pcm = self._pop(min(count, self._queued))
-        if self.stopping:
-            pcm = self._faded(pcm)
-        self._given += len(pcm)
-        return pcm
+        if self.stopping or self._holding:
+            count = min(count, self._fade.left)
+        return self._duck.apply(self._fade.apply(self._tape.read(count)))
 
     @property
     def silent(self) -> bool:
-        """It was stopped and has faded out, or has nothing left to fade."""
-        return bool(self.stopping) and (self._fade_left <= 0 or not self._queued)
+        """It is to stop or to be held, and has faded out or has nothing left to fade."""
+        return bool(self.stopping or self._holding) and (self._fade.silent or not self._tape.left)
 
-    def _faded(self, pcm: Pcm) -> Pcm:
-        whole = round(FADE_S * self._device_rate)
-        gain = (self._fade_left - np.arange(len(pcm))) / whole
-        self._fade_left -= len(pcm)
-        return (pcm * gain).astype(np.int16)
+    def stop(self, why: str) -> None:
+        """Fade out, not to come back; the first reason counts."""
+        self.stopping = self.stopping or why
+        self._fade.to(0.0, round(FADE_S * self._device_rate))
+
+    def hold(self) -> None:
+        """Fade out; `go_on` brings it back."""
+        if not self.held:
+            self._holding = True
+            self._fade.to(0.0, round(FADE_S * self._device_rate))
+
+    def go_on(self) -> None:
+        """Fade in again, at the start of the word or phrase where it fell silent."""
+        self.held = self._holding = False
+        self.dry_since = None
+        self._farthest = max(self._farthest, self.position)
+        start = self.script.again(round(self.position))
+        self._tape.wind_to(round(start * self._device_rate / self.rate))
+        self._duck.settle()
+        self._fade = Ramp(0.0)
+        self._fade.to(1.0, round(FADE_S * self._device_rate))
+
+    def duck(self) -> None:
+        """Make it faint."""
+        self._duck.to(DUCK_LEVEL, round(DUCK_S * self._device_rate))
+
+    def unduck(self) -> None:
+        """Give it its level back, unless it is falling silent for good."""
+        if self.stopping:
+            return
+        self._duck.to(1.0, round(UNDUCK_S * self._device_rate))
 
     def _feed(self) -> None:
-        """Move what follows on without a break into the queue, at the device's rate."""
+        """Move what follows on without a break to the tape, at the device's rate."""
         pcm = self.jitter.take()
         last = self.complete and not self._flushed
         if not len(pcm) and not last:
@@ -135,22 +175,4 @@ class Track:
                 self._resampler = soxr.ResampleStream(self.rate, self._device_rate, 1, dtype="int16", quality="HQ")
             pcm = self._resampler.resample_chunk(pcm, last=last)
         self._flushed |= last
-        if len(pcm):
-            self._queue.append(pcm)
-            self._queued += len(pcm)
-
-    def _pop(self, count: int) -> Pcm:
-        parts: list[Pcm] = []
-        left = count
-        while left > 0:
-            head = self._queue[0]
-            if len(head) <= left:
-                parts.append(head)
-                self._queue.pop(0)
-                left -= len(head)
-            else:
-                parts.append(head[:left])
-                self._queue[0] = head[left:]
-                left = 0
-        self._queued -= count
-        return np.concatenate(parts) if parts else np.zeros(0, np.int16)
+        self._tape.append(pcm)

@@ -12,6 +12,7 @@ from avatar_contracts import VideoAck, VideoFrame, VideoKeyframe
 from avatar_edge.decoder import Decoder
 from avatar_edge.pairing import BACKLOG, Pairing
 from avatar_runtime import log, metrics
+from avatar_runtime.bus import Bus
 from avatar_runtime.session import Session
 
 KEYFRAME_EVERY_S = 0.4
@@ -23,6 +24,21 @@ CREDIT_CHECK_S = 0.04
 _frames = metrics.counter("avatar_edge_frames_total", "Frames from the face", ["outcome"])
 
 logger = log.get(__name__)
+
+
+class PictureSession(Session):
+    """The session on a connection of its own, for the picture alone.
+
+    What goes wrong is reported on the main one: two ends of one lease must not number the same stream.
+    """
+
+    def __init__(self, bus: Bus, main: Session) -> None:
+        super().__init__(bus, main.id, main.kind, main.epoch)
+        self._main = main
+
+    async def report(self, code: str, message: str, hint: str = "", *, turn: int = 0, reply: int = 0) -> None:
+        """See `Session.report`."""
+        await self._main.report(code, message, hint, turn=turn, reply=reply)
 
 
 class VideoReceiver:

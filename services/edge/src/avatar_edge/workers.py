@@ -15,6 +15,7 @@ from avatar_contracts import (
     ContractError,
     Exchange,
     Kind,
+    Pending,
     Ping,
     Pong,
     Refused,
@@ -56,6 +57,12 @@ class Owner(Protocol):
 
     def transcript(self) -> tuple[Exchange, ...]:
         """What has been said and heard so far."""
+
+    def pending(self) -> Pending | None:
+        """The turn a new mind is to answer first."""
+
+    def config(self) -> SessionConfig:
+        """What the person chose."""
 
     def frame_at(self) -> float | None:
         """Edge clock of the newest frame from the face."""
@@ -107,7 +114,6 @@ class Workers:
         self._bus = bus
         self._session_id = session_id
         self._settings = settings
-        self._config: SessionConfig = settings.session_config()
         self._owner = owner
         self._on_round_trip = on_round_trip
         self._places: dict[Kind, _Place] = {kind: _Place() for kind in KINDS}
@@ -176,10 +182,11 @@ class Workers:
             session=self._session_id,
             kind=kind,
             epoch=epoch,
-            config=self._config,
+            config=self._owner.config(),
             turn=turn,
             reply=reply,
             transcript=self._owner.transcript(),
+            pending=self._owner.pending() if kind == "llm" else None,
         )
         answer = await self._ask(ids.claim_subject(kind), claim, self._settings.claim_timeout_s)
         if not isinstance(answer, Claimed):

@@ -86,7 +86,7 @@ class Animator:
 
     async def on_done(self, event: TtsDone) -> None:
         """The reply's sound is complete."""
-        self._stage.post(lambda stage, _: stage.timeline.done(event.reply))
+        self._stage.post(lambda stage, _: stage.timeline.done(event.reply, event.samples))
 
     async def on_reply_cancelled(self, event: ReplyCancelled) -> None:
         """Shut the mouth."""

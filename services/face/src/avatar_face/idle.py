@@ -19,7 +19,7 @@ class Idle:
     """Poses of one person over time.
 
     `pose(t)` gives the same answer whenever it is asked, as long as `t` is at most `_MEMORY_S` behind the latest
-    one: so a face can go back to the moment that was really shown, and on from there.
+    one: so frames of speech can be drawn ahead, and idle ones again for the same moments when it breaks off.
     """
 
     def __init__(self, seed: int = 1) -> None:
@@ -30,8 +30,11 @@ class Idle:
         self._next_blink = float(self._random.uniform(1.0, 2.5))
         self._next_look = float(self._random.uniform(0.8, 2.0))
 
-    def pose(self, time_s: float, energy: float = 0.0) -> Pose:
-        """The pose at a time; `energy` 0..1 of speech adds nods and makes the head livelier."""
+    def pose(self, time_s: float, energy: float = 0.0, awake_from_s: float = -math.inf) -> Pose:
+        """The pose at a time; `energy` 0..1 of speech adds nods and makes the head livelier.
+
+        Blinks that began before `awake_from_s` are left out.
+        """
         self._plan(time_s)
 
         def wave(hz: float, i: int) -> float:
@@ -39,7 +42,7 @@ class Idle:
 
         gaze_x, gaze_y = self._gaze(time_s)
         return Pose(
-            blink=self._blink(time_s),
+            blink=self._blink(time_s, awake_from_s),
             gaze_x=gaze_x,
             gaze_y=gaze_y,
             yaw=0.030 * (0.6 * wave(0.11, 0) + 0.4 * wave(0.27, 1)) + 0.022 * energy * wave(0.43, 10),
@@ -67,8 +70,10 @@ class Idle:
         while len(self._looks) > 2 and self._looks[2][0] < time_s - _MEMORY_S:
             self._looks.popleft()
 
-    def _blink(self, time_s: float) -> float:
+    def _blink(self, time_s: float, awake_from_s: float) -> float:
         started = max((b for b in self._blinks if b <= time_s), default=-1.0)
+        if started < awake_from_s:
+            return 0.0
         return float(np.interp(time_s - started, _BLINK_AT, _BLINK))
 
     def _gaze(self, time_s: float) -> tuple[float, float]:

@@ -2,9 +2,8 @@
 
 Pure state without clock, thread or pixels: callers pass the time in seconds of any steady clock.
 
-Two clocks meet here. The life clock drives blinks, sway and breath and never jumps: a reply's frame k shows life at
-the reply's beginning plus k frames, idle goes on from the last frame that was really shown. The reply clock counts
-samples of the sound.
+Several replies may be known at once: one that plays or is held silent, drafts that wait to be allowed. One of them is
+drawn, the others only listen to their sound. That one ends says nothing about the others.
 """
 
 from __future__ import annotations
@@ -14,20 +13,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from avatar_contracts.tts import TtsChunk
-from avatar_face.controls import REST, Mouth, Pose
+from avatar_face.bearing import Bearing, Poise
+from avatar_face.controls import Mouth, Pose
 from avatar_face.idle import Idle
+from avatar_face.look import EASE_FRAMES, Look
+from avatar_face.over import Over
 from avatar_face.speech import MAX_START_S, Drawn, Speech
+from avatar_face.ticks import IDLE_RATE, Ticks
 
-IDLE_RATE = 16_000
 PREROLL = 4  # frames of a reply drawn before it plays
+FRESH_S = 4.0  # they are drawn anew after this long, which an edge takes as a return to the reply's beginning
 AHEAD_S = 0.16  # how far a playing reply is drawn ahead of the playhead
 RETURN_FRAMES = 1.5  # how far ahead of the last frame's end idle is drawn again, to be there in time
 LATE_S = 0.02  # a frame this far behind the playhead is not worth drawing
-HOLD_S = 0.5  # how long idle stands still for a reply that is about to play
-EASE_FRAMES = 3  # frames in which the mouth opens from rest or shuts
-_ENERGY_SHARE = 0.12  # of the way to the present loudness that liveliness goes per frame
+REWIND_S = 0.8  # a playhead this far behind what was drawn has been set back; less may be a supply that stalled
+MOST_REPLIES = 8
 
-PlayState = Literal["started", "playing", "finished", "stopped"]
+PlayState = Literal["started", "playing", "held", "finished", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,154 +55,194 @@ class Timeline:
     def __init__(self, idle: Idle, fps: int, now: float) -> None:
         self.dropped = 0
         self.refused = 0
-        self._idle, self._fps, self._step = idle, fps, 1 / fps
-        self._start = now
-        self._tick = 0  # next idle frame, counted from the start
-        self._life = 0.0
-        self._speech: Speech | None = None
-        self._next: Speech | None = None  # a reply that arrives while another one still plays
-        self._over = 0  # the newest reply that is over: nothing of it or older ones counts any more
-        self._over_turn = 0
-        self._mouth, self._presence, self._energy = REST, 0, 0.0
+        self._fps, self._step = fps, 1 / fps
+        self._ticks = Ticks(now, fps)
+        self._bearing, self._poise = Bearing(idle, now), Poise()
+        self._speeches: dict[int, Speech] = {}
+        self._speech: Speech | None = None  # the one that plays, is held, or is prepared to play
+        self._newest_played = 0
+        self._over, self._over_turns = Over(0), Over(-1)
+        self._look = Look()
+        self._seen = (self._bearing.pose(now, 0.0), now, 0.0)  # a pose, when it was seen, and its liveliness
 
     # --- what happens ------------------------------------------------------------------------------------------
 
     def chunk(self, chunk: TtsChunk, now: float) -> None:
         """Sound of a reply has arrived."""
-        if chunk.reply <= self._over or chunk.turn <= self._over_turn:
+        if chunk.reply in self._over or chunk.turn in self._over_turns:
             return
-        if chunk.start > MAX_START_S * chunk.rate:
-            self.refused += 1
-            return
-        speech = self._find(chunk.reply)
+        speech = self._speeches.get(chunk.reply)
         if speech is None:
-            if any(other is not None and other.reply > chunk.reply for other in (self._speech, self._next)):
-                return  # a newer reply has taken its place
-            speech = Speech(chunk, self._fps, now)
-            if self._speech is not None and self._speech.playing:
-                self._next = speech
-            else:
-                self._leave(now)
-                self._begin(speech, now)
+            if chunk.start > MAX_START_S * chunk.rate:
+                self.refused += 1
+                return
+            self._make_room()
+            speech = self._speeches[chunk.reply] = Speech(chunk, self._fps)
         self.refused += not speech.push(chunk)
+        self._prepare()
 
-    def done(self, reply: int) -> None:
-        """All sound of a reply has arrived."""
-        if (speech := self._find(reply)) is not None:
-            speech.end()
+    def done(self, reply: int, samples: int) -> None:
+        """A reply's sound is `samples` long in all."""
+        if (speech := self._speeches.get(reply)) is not None:
+            speech.end(samples)
 
     def cancel_reply(self, reply: int, now: float) -> None:
-        """Nothing more of a reply and those before it will be shown."""
-        self._over = max(self._over, reply)
-        self._drop_over(now)
+        """Nothing more of a reply will be shown."""
+        self._over.add(reply)
+        self._drop(reply, now)
 
     def cancel_turn(self, turn: int, now: float) -> None:
         """Nothing more of a turn's replies will be shown."""
-        self._over_turn = max(self._over_turn, turn)
-        self._drop_over(now)
+        self._over_turns.add(turn)
+        for reply in [speech.reply for speech in self._speeches.values() if speech.turn == turn]:
+            self._drop(reply, now)
 
     def progress(self, reply: int, state: PlayState, played_s: float, now: float) -> None:
         """How far a reply has played."""
-        if self._next is not None and self._next.reply == reply and self._speech is not None:
-            self._leave(now)
-        speech = self._speech
-        if speech is None or speech.reply != reply:
-            return
-        if state in ("started", "playing") or speech.playing:
-            speech.progress(played_s, now)
-        if state == "stopped" or (state == "finished" and speech.length_s is None):
-            self._over = max(self._over, reply)
-            self._leave(now)
-        # After "finished" the closing frames are still to be seen: the reply ends with its last frame.
+        speech = self._speeches.get(reply)
+        if state == "stopped" or (state == "finished" and (speech is None or speech.state != "playing")):
+            self.cancel_reply(reply, now)
+        elif speech is not None and state == "held":
+            if speech.state == "playing":
+                speech.play(played_s, now)
+                self._let_rest(speech, now)
+            elif speech.state == "resting":
+                speech.rest(now)
+        elif speech is not None:
+            self._play(speech, played_s, now)
+            speech.finished = state == "finished"
+            if speech.finished and speech.length_s is None:
+                self.cancel_reply(reply, now)
+            # Otherwise its closing frames are still to be seen: the reply ends with its last frame.
 
     # --- what to draw ------------------------------------------------------------------------------------------
 
     def shot(self, now: float) -> Shot | None:
         """The frame to draw now, or None; call again until it is None."""
+        self._notice_silence(now)
         speech = self._speech
-        if speech is not None and speech.lost(now):
-            self._leave(now)
-            speech = self._speech
         if speech is not None:
-            self._skip_late(speech, now)
+            if speech.state == "playing":
+                self._skip_late(speech, now)
+            elif speech.state == "waiting" and now - speech.begun_at > FRESH_S:
+                self._begin(speech, now)
             if self._ready(speech, now):
-                return self._speak(speech)
-            if speech.playing:
-                if self._finished(speech) and speech.playhead(now) >= (speech.index - RETURN_FRAMES) * self._step:
-                    self._over = max(self._over, speech.reply)
-                    self._leave(now, shown=speech.index - 1)
-                elif self._finished(speech) or speech.playhead(now) < speech.index * self._step:
-                    self._catch_up(now)
-                    return None
+                return self._speak(speech, now)
+            if self._ends(speech, now):
+                self._let_rest(speech, now, shown=speech.index - 1)
+                self.cancel_reply(speech.reply, now)
+            elif speech.covered(now):
+                self._ticks.catch_up(now)
+                return None
         return self._rest(now)
 
     def due(self, now: float) -> float:
         """When to ask for a shot again, at the latest."""
         speech = self._speech
-        idle = self._start + self._tick * self._step
-        if speech is None or not speech.playing:
+        idle = self._ticks.due
+        if speech is None or speech.state != "playing":
             return max(idle, now)
         ahead = now + speech.index * self._step - AHEAD_S - speech.playhead(now)
-        return max(now + 0.002, min(ahead, now + self._step) if ahead > now else now + self._step / 4)
+        wanted = min(ahead, now + self._step) if ahead > now else now + self._step / 4
+        return max(now + 0.002, wanted if speech.covered(now) else min(wanted, idle))
 
-    # --- inside ------------------------------------------------------------------------------------------------
+    # --- replies come and go -----------------------------------------------------------------------------------
 
-    def _find(self, reply: int) -> Speech | None:
-        return next((s for s in (self._speech, self._next) if s is not None and s.reply == reply), None)
+    def _make_room(self) -> None:
+        """Forget the oldest reply that is not drawn, when there are too many; it may still be seen later on."""
+        if len(self._speeches) >= MOST_REPLIES:
+            drawn = self._speech.reply if self._speech is not None else 0
+            del self._speeches[min(reply for reply in self._speeches if reply != drawn)]
+
+    def _prepare(self) -> None:
+        """Turn to the newest reply that waits, unless one plays or is held.
+
+        One that was overtaken is not expected to play any more. It may all the same: then it is drawn from there on.
+        """
+        current = self._speech
+        newest = max(self._speeches.values(), key=lambda speech: speech.reply, default=None)
+        if newest is None or newest is current or newest.state != "waiting" or newest.reply < self._newest_played:
+            return
+        if current is not None and current.state != "waiting":
+            return
+        self._speech = newest
 
     def _begin(self, speech: Speech, now: float) -> None:
-        speech.life, speech.energy, speech.waiting_since = self._life, self._energy, now
-        while self._idle.pose(speech.life).blink > 0:  # idle stands still until the reply plays: not with shut eyes
-            speech.life += self._step
-        self._speech = speech
+        """Draw the first frames as if it played from now on, with open eyes."""
+        speech.index, speech.begun_at = speech.first, now
+        speech.awake_from = now + PREROLL * self._step
+        speech.look = Look(energy=self._look.energy)
+        speech.drawn.clear()
 
-    def _drop_over(self, now: float) -> None:
-        def over(speech: Speech | None) -> bool:
-            return speech is not None and (speech.reply <= self._over or speech.turn <= self._over_turn)
+    def _play(self, speech: Speech, played_s: float, now: float) -> None:
+        """The playhead of a reply is here: begin, go on, or go back to it."""
+        if speech is not self._speech:
+            if self._speech is not None and self._speech.state == "playing":
+                self._let_rest(self._speech, now)
+            self._speech = speech
+        if speech.state == "playing" and speech.index * self._step - played_s > REWIND_S:
+            self._let_rest(speech, now)
+        self._poise.release()
+        was, speech_now = speech.state, now - played_s  # the caller's time at the reply's beginning
+        speech.play(played_s, now)
+        self._newest_played = max(self._newest_played, speech.reply)
+        if was == "playing":
+            return
+        if was == "waiting" and speech.drawn:
+            frame = speech.drawn[-1]
+            self._bearing.go_on(frame.pose, speech_now + frame.index * self._step, frame.look.energy)
+            speech.awake_from = speech_now + speech.index * self._step
+        else:
+            self._go_on()
+            speech.look = self._look
+            speech.index = math.ceil(played_s * self._fps - 1e-6)
 
-        if over(self._next):
-            self._next = None
-        if over(self._speech):
-            self._leave(now)
+    def _drop(self, reply: int, now: float) -> None:
+        """Leave a reply for good."""
+        speech = self._speeches.pop(reply, None)
+        if speech is None or speech is not self._speech:
+            return
+        if speech.state == "playing":
+            self._let_rest(speech, now)
+        self._speech = None
+        self._prepare()
 
-    def _leave(self, now: float, shown: int | None = None) -> None:
-        """Go on from what was really shown, frame `shown` or the one at the playhead: life, mouth and liveliness."""
-        speech, self._speech = self._speech, None
-        if speech is not None and speech.playing:
-            if shown is None:
-                shown = min(int(speech.playhead(now) / self._step), speech.index - 1)
-            if speech.drawn:
-                frame = min(speech.drawn, key=lambda drawn: abs(drawn.index - shown))
-                self._mouth, self._presence, self._energy = frame.mouth, frame.presence, frame.energy
-            self._life = speech.life + max(0, shown + 1 - speech.first) * self._step
-        elif speech is not None:
-            self._mouth, self._presence, self._energy = REST, 0, speech.energy
-        self._catch_up(now)
-        if self._next is not None:
-            self._begin(self._next, now)
-            self._next = None
+    def _let_rest(self, speech: Speech, now: float, shown: int | None = None) -> None:
+        """Go on from what was really shown of it, frame `shown` or the one at the playhead, and shut the mouth."""
+        if shown is None:
+            shown = int(speech.playhead(now) / self._step)
+        if speech.drawn:
+            frame = min(speech.drawn, key=lambda drawn: abs(drawn.index - shown))
+            self._look = frame.look
+            self._seen = (frame.pose, now, frame.look.energy)
+            self._go_on()
+        else:
+            self._look = speech.look
+        speech.drawn.clear()
+        speech.rest(now)
+        self._ticks.catch_up(now)
 
-    def _catch_up(self, now: float) -> int:
-        """Leave out the idle frames that time has passed; returns how many."""
-        missed = math.ceil((now - self._start) * self._fps - 1e-6) - self._tick
-        self._tick += max(0, missed)
-        return max(0, missed)
+    def _go_on(self) -> None:
+        """Whatever comes next follows from what was seen."""
+        self._bearing.go_on(*self._seen)
 
-    def _end_index(self, speech: Speech) -> int | None:
-        """The reply's last frame: the mouth is shut by then."""
-        if speech.length_s is None:
-            return None
-        return math.ceil(speech.length_s * self._fps) + EASE_FRAMES - 1
+    def _notice_silence(self, now: float) -> None:
+        """An edge that tells nothing plays nothing; what it held that long it will not play."""
+        speech = self._speech
+        if speech is None or not speech.lost(now):
+            return
+        if speech.finished:
+            self.cancel_reply(speech.reply, now)
+        elif speech.state == "playing":
+            self._let_rest(speech, now)
+        else:
+            self._drop(speech.reply, now)
 
-    def _finished(self, speech: Speech) -> bool:
-        end = self._end_index(speech)
-        return end is not None and speech.index > end
+    # --- frames ------------------------------------------------------------------------------------------------
 
     def _skip_late(self, speech: Speech, now: float) -> None:
-        if not speech.playing:
-            return
         first = math.ceil((speech.playhead(now) - LATE_S) * self._fps)
-        end = self._end_index(speech)
+        end = speech.end_index
         first = first if end is None else min(first, end)
         known = math.floor(speech.ready_s * self._fps) if speech.length_s is None else first
         if (first := min(first, known)) > speech.index:
@@ -210,50 +252,52 @@ class Timeline:
     def _ready(self, speech: Speech, now: float) -> bool:
         """Whether the reply's next frame is both known and wanted."""
         at = speech.index * self._step
-        if self._finished(speech) or at > speech.ready_s:
+        if at > speech.ready_s or speech.drawn_whole:
             return False
-        return at <= speech.playhead(now) + AHEAD_S if speech.playing else speech.index - speech.first < PREROLL
+        if speech.state == "playing":
+            return at <= speech.playhead(now) + AHEAD_S
+        # Of one that this face joins in its middle nobody knows yet where it will play.
+        return speech.state == "waiting" and not speech.first and speech.index < PREROLL
 
-    def _speak(self, speech: Speech) -> Shot:
-        index, end = speech.index, self._end_index(speech)
+    def _ends(self, speech: Speech, now: float) -> bool:
+        """Whether the last frame is about to have been seen."""
+        seen = speech.state == "playing" and speech.drawn_whole
+        return seen and speech.playhead(now) >= (speech.index - RETURN_FRAMES) * self._step
+
+    def _speak(self, speech: Speech, now: float) -> Shot:
+        index, end = speech.index, speech.end_index
         at = index * self._step
-        sounding = end is None or index <= end - EASE_FRAMES
-        self._presence += 1 if sounding else -1
-        self._presence = min(max(self._presence, 0), EASE_FRAMES)
-        loud = speech.loudness(at) if sounding else 0.0
-        self._energy += _ENERGY_SHARE * (loud - self._energy)
-        if sounding:
-            self._mouth = speech.mouth(at)
+        if speech.state == "playing":
+            seen = now + at - speech.playhead(now)
+        else:
+            seen = speech.begun_at + at
         last = index == end
-        mouth = REST if last else self._mouth.scaled(self._presence / EASE_FRAMES)
+        if end is None or index <= end - EASE_FRAMES:
+            look = speech.look.speaking(speech.mouth(at), speech.loudness(at))
+        else:
+            look = speech.look.closing()
         if last:
-            self._mouth, self._presence = REST, 0
-        speech.drawn.append(Drawn(index, self._mouth, self._presence, self._energy))
+            look = Look(energy=look.energy)
+        pose = self._bearing.pose(seen, look.energy, speech.awake_from)
+        speech.look = look
+        speech.drawn.append(Drawn(index, look, pose))
         speech.index += 1
-        pose = self._idle.pose(speech.life + at - speech.first * self._step, self._energy)
-        return Shot(speech.reply, round(index * speech.rate / self._fps), speech.rate, mouth, pose, last)
+        return Shot(speech.reply, round(index * speech.rate / self._fps), speech.rate, look.shown, pose, last)
 
     def _rest(self, now: float) -> Shot | None:
         """An idle frame, when its time has come."""
-        if now < self._start + self._tick * self._step - 1e-6:
+        if now < self._ticks.due - 1e-6:
             return None
-        missed = self._catch_up(now - self._step)
-        self.dropped += missed
-        pts = self._tick * IDLE_RATE // self._fps
-        self._tick += 1
-        speech, passed = self._speech, (missed + 1) * self._step
-        if speech is not None and not speech.playing and speech.drawn:
-            # The reply's first frames wait to be played: stand where they begin.
-            held = now - speech.waiting_since < HOLD_S
-            self._life = min(self._life + passed, max(self._life, speech.life)) if held else self._life + passed
-            return Shot(0, pts, IDLE_RATE, REST, self._idle.pose(self._life, speech.energy))
-        self._presence = max(0, self._presence - 1)
-        self._energy *= 1 - _ENERGY_SHARE
-        if speech is not None and speech.playing:  # its sound is late: the mouth shuts meanwhile, life goes on
-            life = speech.life + (speech.index - speech.first) * self._step
-            speech.life += passed
+        self.dropped += self._ticks.catch_up(now - self._step)
+        pts, seen = self._ticks.pts, self._ticks.due
+        self._ticks.advance()
+        speech = self._speech
+        if speech is not None and speech.state == "playing":  # its sound is late: the mouth shuts meanwhile
+            look = speech.look = speech.look.closing()
+            speech.drawn.clear()
         else:
-            life = self._life
-            self._life += passed
-        mouth = self._mouth.scaled(self._presence / EASE_FRAMES) if self._presence else REST
-        return Shot(0, pts, IDLE_RATE, mouth, self._idle.pose(life, self._energy))
+            look = self._look = self._look.closing()
+        first = speech.drawn[0].pose if speech is not None and speech.state == "waiting" and speech.drawn else None
+        pose = self._poise.pose(self._bearing.pose(seen, look.energy), first)
+        self._seen = (pose, seen, look.energy)
+        return Shot(0, pts, IDLE_RATE, look.shown, pose)

@@ -1,278 +1,325 @@
-"""The mind of one session: hears turns, streams replies, and remembers what was heard of them."""
+"""The mind of one session: hears turns, decides what to answer, and remembers what was heard."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Literal
 
 from avatar_contracts import (
-    LlmDelta,
-    LlmDone,
-    LlmSentence,
     PlaybackProgress,
     ReplyCancelled,
     ReplyCommitted,
+    ReplyDecision,
+    ReplyDeclined,
+    SessionConfigured,
     TurnCancel,
+    TurnDraft,
     TurnText,
 )
-from avatar_llm import apology, prompt, words
-from avatar_llm.chunker import SentenceChunker
+from avatar_llm import prompt, words
 from avatar_llm.engines.base import LlmEngine, Message
-from avatar_llm.history import History, Spoken
+from avatar_llm.generation import Generation
+from avatar_llm.history import History
+from avatar_llm.manners import Manners
+from avatar_llm.reply import Reply, Turn
 from avatar_llm.settings import LlmSettings
-from avatar_runtime import log, metrics, semconv, telemetry
+from avatar_llm.speculation import Speculation
+from avatar_llm.waiting import Waiting, until_over
+from avatar_runtime import log, metrics
 from avatar_runtime.session import Session
 
 MAX_TURN_CHARS = 4_000
 """A turn is cut here before the engine sees it: ten minutes of talk are half of this."""
 
-MAX_DELTA_CHARS = 2_000
-"""An engine may give a whole reply at once; events stay well under the contract's cap of 8,000 characters."""
-
-_FIRST_TOKEN_S = (0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
-_first_token = metrics.histogram(
-    "avatar_llm_first_token_seconds", "From the turn to the reply's first words", ["engine"], buckets=_FIRST_TOKEN_S
-)
-_first_sentence = metrics.histogram(
-    "avatar_llm_first_sentence_seconds", "From the turn to the first piece to speak", ["engine"], buckets=_FIRST_TOKEN_S
-)
-_replies = metrics.counter("avatar_llm_replies_total", "Replies by how they ended", ["engine", "outcome"])
 _ignored = metrics.counter("avatar_llm_turns_ignored_total", "Turns that were not answered", ["outcome"])
 
 logger = log.get(__name__)
 
 
-@dataclass
-class Reply:
-    """One generation attempt.
-
-    Attributes:
-        number: Larger than every one before.
-        turn: The turn it answers.
-        text: The person's words, cleaned.
-        language: ISO 639 code it is spoken in.
-        began_s: When it was begun, `time.monotonic`.
-        spoken: Its sentences and how far they were heard.
-        cancelled: Nothing more of it may be made.
-        played_out: The edge has finished or stopped playing it.
-        task: The generation; done when there is nothing more to come.
-    """
-
-    number: int
-    turn: int
-    text: str
-    language: str
-    began_s: float = field(default_factory=time.monotonic)
-    spoken: Spoken = field(default_factory=Spoken)
-    cancelled: bool = False
-    played_out: bool = False
-    task: asyncio.Task[None] | None = None
-
-    @property
-    def alive(self) -> bool:
-        """It is being made, or may still be heard."""
-        making = self.task is not None and not self.task.done()
-        return not self.cancelled and (making or not self.played_out)
-
-
 class Mind:
     """Answers the turns of one session with one thinker of the engine.
 
-    A reply begins (`_begin`) apart from being committed (`_commit`): one begun on a guess of the turn's words would
-    be committed when the turn brings the same words, and cancelled otherwise.
+    Handlers run one at a time, whatever the order in which events of different types come. At most two replies are
+    alive: the one that is committed or proposed, and a guess at the next.
 
     Attributes:
         history: What it remembers.
     """
 
     def __init__(self, session: Session, engine: LlmEngine, settings: LlmSettings) -> None:
+        claim = session.claim
         self._session = session
-        self._settings = settings
-        self._engine = engine.info.name
         self._languages = engine.info.languages
-        config = session.claim.config
-        self._complaint = ""
-        persona = self._choose_persona(config.persona)
-        self._system = persona.system_text(config.user_name)
-        self._thinker = engine.open(persona, config.user_name)
-        self.history = History(
-            session.claim.transcript, max_turns=settings.history_turns, max_chars=settings.history_chars
-        )
-        self._thinking = asyncio.Lock()  # a thinker runs one stream at a time, also while one is being cancelled
+        self._config = claim.config
+        persona, self._complaint = prompt.choose(claim.config.persona, settings.persona_dir, settings.persona)
+        self._system = persona.system_text(claim.config.user_name)
+        self._thinker = engine.open(persona, claim.config.user_name)
+        self._generation = Generation(session, engine.info.name, self._thinker, settings)
+        self._manners = Manners(persona)
+        self._speculation = Speculation(session, self._on_expired)
+        self.history = History(claim.transcript, max_turns=settings.history_turns, max_chars=settings.history_chars)
+        self._order = asyncio.Lock()  # one handler at a time: a reply is never ended and committed at once
         self._newest_turn = 0  # ears that live on count on below the claim's turn, which is the floor for new ears
         self._cancelled_turn = 0
-        self._newest_reply = session.claim.reply
+        self._newest_reply = claim.reply
         self._reply: Reply | None = None
+        self._waiting = Waiting()
+        self._attending: asyncio.Task[None] | None = None
+        self._own_s = self._now() if claim.transcript and claim.transcript[-1].heard else None
+        self._circling = False
+        session.on(TurnDraft, self.on_draft)
         session.on(TurnText, self.on_turn)
         session.on(TurnCancel, self.on_cancel)
         session.on(PlaybackProgress, self.on_progress)
+        session.on(ReplyDecision, self.on_decision, ack=True)
+        session.on(SessionConfigured, self.on_config)
+        if (pending := claim.pending) is not None:
+            session.spawn(self._hear(Turn.of(pending, MAX_TURN_CHARS)), "pending turn")
 
     async def close(self) -> None:
         """Frees what the session holds in the engine."""
         self._thinker.close()
 
+    # --- events ------------------------------------------------------------------------------------------------
+
+    async def on_draft(self, event: TurnDraft) -> None:
+        """Begins to think about a turn that may be over; the same words again keep what was begun."""
+        turn = Turn.of(event, MAX_TURN_CHARS)
+        async with self._order:
+            if self._old(event.turn) or not turn.text or self._speculation.late(event.turn, event.revision):
+                return
+            guess = self._speculation.guess
+            if guess is not None and self._speculation.fits(turn, self._asked(guess.turn)):
+                self._speculation.hold(guess, event.revision)
+                return
+            await self._give_up_guess("wrong", "draft")
+            if self._may_guess(turn):
+                guess = self._new_reply(turn, asked=self._asked(turn))
+                self._generation.answer(guess)
+                self._speculation.hold(guess, event.revision)
+
     async def on_turn(self, event: TurnText) -> None:
         """Answers a finished turn; whatever of an older reply is still to come is dropped."""
-        text = words.clean(event.text, MAX_TURN_CHARS)
-        if event.turn < self._newest_turn or event.turn <= self._cancelled_turn or not text:
-            _ignored.labels("stale" if text else "empty").inc()
-            logger.warning("turn.ignored", turn=event.turn, characters=len(event.text))
-            return
-        self._newest_turn = event.turn
-        superseded = self._end()
-        reply = self._begin(event.turn, text, event.language)
-        self.history.add(reply.turn, reply.text, event.language, reply.number, reply.spoken)
-        if superseded is not None:
-            await self._publish_cancelled(superseded, "superseded")
-        await self._commit(reply)
-        if self._complaint:
-            complaint, self._complaint = self._complaint, ""
-            await self._session.report("llm.persona", complaint, "the usual persona answers instead")
+        await self._hear(Turn.of(event, MAX_TURN_CHARS), event.continues)
 
     async def on_cancel(self, event: TurnCancel) -> None:
-        """Ends the answer to a turn, also to one that is still to come; words that will come again are forgotten."""
-        self._cancelled_turn = max(self._cancelled_turn, event.turn)
-        if event.reason == "continued":
-            self.history.take_back(event.turn)
-        if self._reply is not None and self._reply.turn == event.turn:
-            cancelled = self._end()
-            if cancelled is not None:
-                await self._publish_cancelled(cancelled, "cancelled")
+        """Ends the answer to a turn, also to one that is still to come; words that will come again are forgotten.
+
+        ``stop`` ends everything up to its turn; a line that was interrupted takes with it those that wait behind it.
+        """
+        async with self._order:
+            first = 0 if event.reason == "stop" else event.turn
+            self._cancelled_turn = max(self._cancelled_turn, event.turn)
+            if event.reason == "continued":
+                await self._take_back(event.turn, event.turn)
+            self._remember(self._waiting.remove(first, event.turn))
+            guess, reply = self._speculation.guess, self._reply
+            if guess is not None and first <= guess.turn.number <= event.turn:
+                await self._give_up_guess("dropped", "cancelled")
+            if reply is not None and first <= reply.turn.number <= event.turn:
+                if event.reason == "barge_in":
+                    self._remember(self._waiting.interrupt())
+                await self._cancel(reply, "cancelled")
 
     async def on_progress(self, event: PlaybackProgress) -> None:
-        """Remembers how far a reply was heard."""
-        self.history.progress(event)
-        if self._reply is not None and event.reply == self._reply.number:
-            self._reply.played_out = event.state in ("finished", "stopped")
+        """Remembers how far a reply was heard; one that was stopped is not thought to its end."""
+        if not self.history.progress(event):
+            return
+        if event.played:
+            self._own_s = self._now()
+        async with self._order:
+            reply = self._reply
+            if reply is None or event.reply != reply.number:
+                return
+            if event.state in ("finished", "stopped"):
+                reply.played_out = True
+            if event.state == "stopped" and not reply.made:
+                await self._cancel(reply, "cancelled")
+            reply.settle()
+
+    async def on_decision(self, event: ReplyDecision) -> None:
+        """Speaks a proposed reply, as it is or as its owner wrote it, or drops it."""
+        text = words.clean(event.text, MAX_TURN_CHARS)
+        async with self._order:
+            reply = self._reply
+            if reply is None or reply.number != event.reply or not reply.undecided:
+                logger.warning("decision.ignored", reply=event.reply)
+            elif event.action == "drop":
+                await self._cancel(reply, "dropped")
+            elif not text or text == words.clean(reply.text, MAX_TURN_CHARS):
+                await self._commit(reply)
+            else:
+                await self._cancel(reply, "dropped")
+                self._reply = edited = self._new_reply(reply.turn)
+                self.history.answer(reply.turn.number, edited.number, edited.spoken)
+                self._generation.recite(edited, text)
+                await self._commit(edited)
+
+    async def on_config(self, event: SessionConfigured) -> None:
+        """The person chose otherwise: that holds for turns from now on."""
+        async with self._order:
+            before, self._config = self._config, event.config
+            manners = (before.mode, before.respond, before.speculate)
+            if manners != (event.config.mode, event.config.respond, event.config.speculate):
+                await self._give_up_guess("dropped", "draft")
+
+    async def _on_expired(self, guess: Reply) -> None:
+        async with self._order:
+            if self._speculation.guess is guess:
+                await self._give_up_guess("dropped", "draft")
+
+    # --- deciding ----------------------------------------------------------------------------------------------
+
+    def _old(self, turn: int) -> bool:
+        return turn <= max(self._newest_turn, self._cancelled_turn)
+
+    def _may_guess(self, turn: Turn) -> bool:
+        """Whether to think about `turn` before it is over; never while the answer before it is still being made."""
+        reply = self._reply
+        busy = reply is not None and not reply.cancelled and not reply.made
+        return (
+            self._config.speculate
+            and self._config.mode == "converse"
+            and not busy
+            and not self._waiting.must(turn, self._reply)
+            and self._declines(turn) is None
+        )
+
+    def _declines(self, turn: Turn) -> Literal["not_addressed", "silent", "loop"] | None:
+        since_own_s = None if self._own_s is None else self._now() - self._own_s
+        return self._manners.declines(turn, self._config.respond, self.history.entries, since_own_s)
+
+    async def _hear(self, turn: Turn, continues: int = 0) -> None:
+        async with self._order:
+            if self._old(turn.number) or not turn.text:
+                _ignored.labels("stale" if turn.text else "empty").inc()
+                logger.warning("turn.ignored", turn=turn.number)
+                return
+            self._newest_turn = turn.number
+            if continues:  # turn.cancel has said so too, or will
+                await self._take_back(continues, turn.number - 1)
+            if self._config.mode == "repeat":
+                turn = replace(turn, verbatim=True)
+            await self._answer_or_not(turn)
+            if self._complaint:
+                complaint, self._complaint = self._complaint, ""
+                await self._session.report("llm.persona", complaint, "the usual persona answers instead")
+
+    async def _take_back(self, first: int, last: int) -> None:
+        """The words of these turns come again: nobody waits for an answer to them."""
+        self.history.take_back(first, last)
+        self._waiting.remove(first, last)
+        if self._reply is not None and first <= self._reply.turn.number <= last:
+            await self._cancel(self._reply, "cancelled")
+
+    async def _answer_or_not(self, turn: Turn) -> None:
+        why = self._declines(turn)
+        if why is not None:
+            await self._give_up_guess("dropped", "draft")
+            await self._decline(turn, why)
+        elif self._waiting.must(turn, self._reply):
+            await self._give_up_guess("dropped", "draft")
+            await self._wait(turn)
+        else:
+            await self._answer(turn)
+
+    async def _decline(self, turn: Turn, why: Literal["not_addressed", "silent", "loop"]) -> None:
+        if why != "loop" or not self._circling:  # the same words are remembered already
+            self._remember([turn])
+        self._own_s = None
+        _ignored.labels(why).inc()
+        await self._session.publish(ReplyDeclined(turn=turn.number, reason=why))
+        if why == "loop" and not self._circling:
+            self._circling = True
+            await self._session.report(
+                "llm.loop",
+                "the talk goes in circles: both sides only repeat themselves",
+                "say something new, and the clone answers again",
+                turn=turn.number,
+            )
+
+    async def _wait(self, turn: Turn) -> None:
+        if self._waiting.full:
+            _ignored.labels("full").inc()
+            await self._session.report(
+                "llm.queue", f"turn {turn.number} is not spoken: too many wait before it", turn=turn.number
+            )
+            return
+        self._remember(self._waiting.put(turn))
+        if self._attending is None or self._attending.done():
+            self._attending = self._session.spawn(self._attend(), "waiting turns")
+
+    async def _attend(self) -> None:
+        """Begins the turns that wait, each when the reply before it is over."""
+        while self._waiting:
+            reply = self._reply
+            if reply is not None:
+                await until_over(reply)
+            async with self._order:
+                if self._waiting and self._reply is reply:
+                    await self._answer(self._waiting.pop())
 
     # --- the life of a reply -----------------------------------------------------------------------------------
 
-    def _begin(self, turn: int, text: str, language: str) -> Reply:
-        """Starts generating; nothing of it may be heard before it is committed."""
+    async def _answer(self, turn: Turn) -> None:
+        """Begins the answer to `turn`, or takes the guess that is one; it supersedes the reply before."""
+        self._circling = False
+        superseded = self._reply
+        guess = self._speculation.guess
+        converse = not turn.verbatim and self._config.mode != "draft"
+        if guess is not None and converse and self._speculation.fits(turn, self._asked(guess.turn)):
+            self._speculation.take("committed")
+            reply, guess.turn = guess, turn
+        else:
+            wrong = guess is not None and guess.turn.number == turn.number
+            await self._give_up_guess("wrong" if wrong else "dropped", "draft")
+            reply = self._new_reply(turn, asked=() if turn.verbatim else self._asked(turn))
+            reply.proposal = not turn.verbatim and self._config.mode == "draft"
+        if superseded is not None:
+            await self._cancel(superseded, "superseded")
+        self._reply = reply
+        said = "" if turn.verbatim else turn.text
+        self.history.add(turn.number, said, turn.language, reply.number, reply.spoken)
+        if turn.verbatim:
+            self._generation.recite(reply, turn.text)
+        elif reply.task is None:
+            self._generation.answer(reply)
+        if not reply.proposal:
+            await self._commit(reply)
+
+    def _asked(self, turn: Turn) -> list[Message]:
+        return prompt.messages(self._system, self.history.entries, turn.text, turn.language)
+
+    def _new_reply(self, turn: Turn, asked: list[Message] | tuple[()] = ()) -> Reply:
         self._newest_reply += 1
         known = self._languages
-        spoken_in = language if not known or language in known else known[0]
-        reply = self._reply = Reply(self._newest_reply, turn, text, spoken_in)
-        asked = prompt.messages(self._system, self.history.entries, text, language)
-        reply.task = self._session.spawn(self._generate(reply, asked), f"reply {reply.number}")
-        return reply
+        language = turn.language if turn.verbatim or not known or turn.language in known else known[0]
+        return Reply(self._newest_reply, turn, language, asked)
 
     async def _commit(self, reply: Reply) -> None:
-        """Lets the reply be heard, unless its turn was cancelled in the meantime."""
-        if not reply.cancelled:
-            await self._session.publish(ReplyCommitted(turn=reply.turn, reply=reply.number))
-
-    def _end(self) -> Reply | None:
-        """Ends the current reply; returns it if there was anything left of it."""
-        reply = self._reply
-        if reply is None or not reply.alive:
-            return None
-        reply.cancelled = True
-        if reply.task is not None and not reply.task.done():
-            self._thinker.cancel()
-            reply.task.cancel()
-            _replies.labels(self._engine, "cancelled").inc()
-        return reply
-
-    async def _publish_cancelled(self, reply: Reply, reason: Literal["superseded", "cancelled"]) -> None:
-        await self._session.publish(ReplyCancelled(turn=reply.turn, reply=reply.number, reason=reason))
-
-    async def _generate(self, reply: Reply, asked: Sequence[Message]) -> None:
-        finish: Literal["stop", "length", "error"] = "error"
-        chunker = SentenceChunker()
-        # Not `session.busy()`: the edge would replace a slow engine's worker before the deadline brings its apology.
-        with telemetry.span(semconv.LLM_REPLY) as span:
-            span.set_attributes(
-                {semconv.TURN: reply.turn, semconv.REPLY: reply.number, semconv.LANGUAGE: reply.language}
-            )
-            try:
-                finish = await self._stream(reply, asked, chunker)
-            except TimeoutError:
-                await self._apologise(reply, chunker, "deadline", f"no words within {self._settings.deadline_s} s")
-            except Exception as error:
-                logger.exception("engine.failed", engine=self._engine, reply=reply.number)
-                await self._apologise(reply, chunker, "engine", str(error) or type(error).__name__)
-            span.set_attribute(semconv.OUTCOME, finish)
-            _replies.labels(self._engine, finish).inc()
-            count = len(reply.spoken.sentences)
-            await self._session.publish(LlmDone(turn=reply.turn, reply=reply.number, sentences=count, finish=finish))
-
-    async def _stream(
-        self, reply: Reply, asked: Sequence[Message], chunker: SentenceChunker
-    ) -> Literal["stop", "length"]:
-        """Streams the engine's words out; TimeoutError when the next ones take too long."""
-        loop = asyncio.get_running_loop()
-        length = 0
-        stream: AsyncGenerator[str, None] = self._thinker.stream(asked)
-        async with (
-            asyncio.timeout(self._settings.deadline_s) as deadline,
-            self._thinking,
-            contextlib.aclosing(stream),
-        ):
-            with telemetry.span(semconv.LLM_FIRST_TOKEN, **{semconv.ENGINE: self._engine}):
-                text = await anext(stream, None)
-                while text == "":  # servers open a stream with an empty piece
-                    text = await anext(stream, None)
-            metrics.observe(_first_token.labels(self._engine), time.monotonic() - reply.began_s)
-            while text is not None:
-                deadline.reschedule(loop.time() + self._settings.deadline_s)
-                text = text[: self._settings.max_reply_chars - length]
-                length += len(text)
-                await self._tell(reply, text)
-                for piece in chunker.push(text):
-                    await self._say(reply, piece)
-                if length >= self._settings.max_reply_chars:
-                    break
-                text = await anext(stream, None)
-        for piece in chunker.flush():
-            await self._say(reply, piece)
-        if not reply.spoken.sentences:
-            raise RuntimeError("it gave nothing that can be said")
-        return "stop" if text is None else "length"
-
-    async def _tell(self, reply: Reply, text: str) -> None:
-        for start in range(0, len(text), MAX_DELTA_CHARS):
-            piece = text[start : start + MAX_DELTA_CHARS]
-            await self._session.publish(LlmDelta(turn=reply.turn, reply=reply.number, text=piece))
-
-    async def _say(self, reply: Reply, text: str) -> None:
-        """Sends one piece to the voice; what cannot be pronounced (an emoji, a dash) stays in the captions."""
-        if reply.cancelled or not words.speakable(text):
-            return
-        if not reply.spoken.sentences:
-            metrics.observe(_first_sentence.labels(self._engine), time.monotonic() - reply.began_s)
-        number = len(reply.spoken.sentences)
-        reply.spoken.sentences.append(text)
+        """Lets the reply be heard."""
         await self._session.publish(
-            LlmSentence(turn=reply.turn, reply=reply.number, sentence=number, text=text, language=reply.language)
+            ReplyCommitted(turn=reply.turn.number, reply=reply.number, interruptible=reply.turn.interruptible)
         )
+        reply.committed.set()
 
-    async def _apologise(self, reply: Reply, chunker: SentenceChunker, code: str, why: str) -> None:
-        """Says honestly that there is no answer, and tells the user why."""
-        if reply.cancelled:
-            return
-        await self._session.report(
-            f"llm.{code}",
-            f"the mind ({self._engine}) did not answer turn {reply.turn}: {why}",
-            "look at its log; a smaller model, a faster machine or a longer [llm] deadline_s may help",
-            turn=reply.turn,
-            reply=reply.number,
-        )
-        for piece in chunker.flush():
-            await self._say(reply, piece)
-        line = apology.line(code, reply.language, begun=bool(reply.spoken.sentences))
-        await self._tell(reply, line if not reply.spoken.sentences else f" {line}")
-        await self._say(reply, line)
+    async def _cancel(self, reply: Reply, reason: Literal["superseded", "cancelled", "draft", "dropped"]) -> None:
+        """Ends `reply` and says so, if there was anything left of it."""
+        if reply.alive:
+            self._generation.end(reply)
+            await self._session.publish(ReplyCancelled(turn=reply.turn.number, reply=reply.number, reason=reason))
 
-    def _choose_persona(self, name: str) -> prompt.Persona:
-        """The session's persona; where that cannot be used the usual one plays, and the first turn reports it."""
-        if name:
-            try:
-                return prompt.find(name, self._settings.persona_dir)
-            except prompt.PersonaError as error:
-                self._complaint = str(error)
-        return prompt.load(self._settings.persona)
+    async def _give_up_guess(self, outcome: Literal["wrong", "dropped"], reason: Literal["draft", "cancelled"]) -> None:
+        guess = self._speculation.take(outcome)
+        if guess is not None:
+            await self._cancel(guess, reason)
+
+    def _remember(self, turns: list[Turn]) -> None:
+        """Notes turns that get no answer; lines that were to be spoken and were not are nobody's words."""
+        for turn in turns:
+            if not turn.verbatim:
+                self.history.add(turn.number, turn.text, turn.language)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()

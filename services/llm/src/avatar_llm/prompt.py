@@ -12,6 +12,7 @@ import msgspec
 
 from avatar_llm.engines.base import Message
 from avatar_llm.history import Entry
+from avatar_llm.marks import EXPLANATION, MARK
 from avatar_runtime.settings import SettingsError
 
 _SLOTS = ("name", "about", "style", "languages", "user")
@@ -72,14 +73,15 @@ class Persona(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return joint.join([", ".join(spoken[:-1]), spoken[-1]] if len(spoken) > 1 else spoken)
 
     def system_text(self, user: str) -> str:
-        """The system prompt with its slots filled; the same bytes at every turn of a session."""
-        return self.system_prompt.strip().format(
+        """The system prompt with its slots filled, and what `MARK` means; the same bytes at every turn of a session."""
+        told = self.system_prompt.strip().format(
             name=self.name,
             about=self.about,
             style=self.style,
             languages=self.languages_in("en"),
             user=user or "somebody",
         )
+        return f"{told}\n{EXPLANATION}"
 
 
 def load(path: str | Path = "") -> Persona:
@@ -118,15 +120,30 @@ def find(name: str, folder: str | Path) -> Persona:
     return load(Path(folder) / f"{name}.toml")
 
 
+def choose(name: str, folder: str | Path, usual: str | Path) -> tuple[Persona, str]:
+    """The persona `name`, or the one in the file `usual` without a name; and what is wrong where `name` cannot be used.
+
+    Then the usual one plays: a conversation goes on with somebody rather than with nobody.
+    """
+    complaint = ""
+    if name:
+        try:
+            return find(name, folder), ""
+        except PersonaError as error:
+            complaint = str(error)
+    return load(usual), complaint
+
+
 def messages(system: str, history: Sequence[Entry], text: str, language: str) -> list[Message]:
     """What an engine is asked: `system`, then user and assistant strictly in turns, `text` last.
 
-    Turns that were never answered aloud are joined, one a line: some chat templates refuse two in a row.
+    Turns that were never answered aloud are joined, one a line: some chat templates refuse two in a row. Answers that
+    were cut short end with `MARK`.
     """
     spoken = [
         line
         for entry in history
-        for line in (("user", entry.said, entry.language), ("assistant", entry.heard, entry.language))
+        for line in (("user", entry.said, entry.language), ("assistant", _answered(entry), entry.language))
         if line[1]
     ]
     merged = [Message("system", system, language)]
@@ -136,3 +153,7 @@ def messages(system: str, history: Sequence[Entry], text: str, language: str) ->
         else:
             merged.append(Message(role, content, spoken_in))  # type: ignore[arg-type]
     return merged
+
+
+def _answered(entry: Entry) -> str:
+    return f"{entry.heard} {MARK}" if entry.cut else entry.heard

@@ -1,4 +1,4 @@
-"""One session's voice: sentences of the current reply in, chunks of its sound out."""
+"""One session's voice: sentences of its replies in, chunks of their sound out."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from avatar_tts.engines.base import TtsEngine, Voice
 from avatar_tts.errors import LanguageUnknown, TextTooLong, TtsError
 from avatar_tts.normalise import Normalised, normalise
 from avatar_tts.phrase import Cut, Phrase, pause_s
+from avatar_tts.replies import Replies
 from avatar_tts.reply import Asked, Reply
 from avatar_tts.settings import TtsSettings
 
@@ -42,10 +43,10 @@ logger = log.get(__name__)
 
 
 class Speaker:
-    """Speaks the newest reply of a session and nothing else.
+    """Speaks the replies of a session: the one that plays or is held, and those that are only drafted.
 
-    A newer reply, a cancelled reply or turn, or a playback that stopped ends the reply at once: nothing more of it is
-    published and the engine stops its work.
+    A cancelled reply or turn, or a playback that stopped, ends a reply at once: nothing more of it is published and the
+    engine stops its work. It says nothing about any other reply.
     """
 
     def __init__(self, session: Session, engine: TtsEngine, settings: TtsSettings) -> None:
@@ -53,9 +54,8 @@ class Speaker:
         self._engine = engine
         self._settings = settings
         self._voice: Voice | None = None
-        self._reply: Reply | None = None
-        self._dead_reply = 0
-        self._dead_turn = -1
+        self._replies = Replies()
+        self._speaking: Reply | None = None  # the one whose sentence the engine is at
         self._wake = asyncio.Event()
         self._foreign: set[str] = set()
         session.on(LlmSentence, self.on_sentence)
@@ -67,7 +67,6 @@ class Speaker:
 
     async def close(self) -> None:
         """The lease has ended: give the voice back."""
-        self._reply = None
         if self._voice is not None:
             self._voice.close()
 
@@ -75,65 +74,67 @@ class Speaker:
 
     async def on_sentence(self, event: LlmSentence) -> None:
         """A sentence to speak."""
-        if not self._is_current(event.turn, event.reply):
+        if self._replies.is_over(event.turn, event.reply):
             return
-        if self._reply is None or event.reply > self._reply.number:
-            self._drop()
+        reply = self._replies.find(event.reply)
+        if reply is None:
             if event.sentence > 0:
                 await self._refuse(event)
                 return
-            self._reply = Reply(event.turn, event.reply)
+            reply = await self._begin(event.turn, event.reply)
         trace: dict[str, str] = {}
         telemetry.inject(trace)
-        self._reply.ask(Asked(event, time.perf_counter(), trace))
+        reply.ask(Asked(event, time.perf_counter(), trace))
         self._wake.set()
 
     async def on_done(self, event: LlmDone) -> None:
         """The reply has all its sentences."""
-        if not self._is_current(event.turn, event.reply):
+        if self._replies.is_over(event.turn, event.reply):
             return
-        if self._reply is None or event.reply > self._reply.number:
-            self._drop()
-            self._reply = Reply(event.turn, event.reply)
-        self._reply.on_done(event)
+        reply = self._replies.find(event.reply) or await self._begin(event.turn, event.reply)
+        reply.on_done(event)
         self._wake.set()
 
     async def on_cancelled(self, event: ReplyCancelled) -> None:
         """The mind took the reply back."""
-        self._end(event.reply)
+        self._replies.end(event.reply)
+        self._stop_if_over()
 
     async def on_turn_cancel(self, event: TurnCancel) -> None:
         """Nothing that answers this turn may be heard any more."""
-        self._dead_turn = max(self._dead_turn, event.turn)
-        if self._reply is not None and self._reply.turn <= self._dead_turn:
-            self._end(self._reply.number)
+        self._replies.end_turn(event.turn)
+        self._stop_if_over()
 
     async def on_progress(self, event: PlaybackProgress) -> None:
         """The edge tells how far it has played."""
-        if event.state == "stopped":
-            self._end(event.reply)
-        elif self._reply is not None and event.reply == self._reply.number:
-            self._reply.on_progress(event)
+        if event.state in ("finished", "stopped"):
+            self._replies.end(event.reply)
+            self._stop_if_over()
+        elif reply := self._replies.find(event.reply):
+            reply.on_progress(event)
             self._wake.set()
 
-    def _is_current(self, turn: int, reply: int) -> bool:
-        newest = self._reply.number if self._reply is not None else 0
-        return turn > self._dead_turn and reply > self._dead_reply and reply >= newest
-
-    def _end(self, reply: int) -> None:
-        self._dead_reply = max(self._dead_reply, reply)
-        if self._reply is not None and self._reply.number <= reply:
-            self._drop()
-
-    def _drop(self) -> None:
-        if self._reply is not None and not self._reply.done and self._voice is not None:
+    def _stop_if_over(self) -> None:
+        """Stop the engine when what it speaks is for nobody any more."""
+        if self._speaking is not None and self._speaking.over and self._voice is not None:
             self._voice.cancel()
-        self._reply = None
         self._wake.set()
+
+    async def _begin(self, turn: int, number: int) -> Reply:
+        reply, given_up = self._replies.begin(turn, number)
+        self._stop_if_over()
+        if given_up is not None and not given_up.done:
+            await self._session.report(
+                "tts.too_many_replies",
+                "newer replies came before this one was finished or taken back; the rest of it is not spoken",
+                turn=given_up.turn,
+                reply=given_up.number,
+            )
+        return reply
 
     async def _refuse(self, event: LlmSentence) -> None:
         """The reply's beginning went to a worker before this one: it cannot be joined in the middle."""
-        self._dead_reply = event.reply
+        self._replies.end(event.reply)
         await self._session.report(
             "tts.reply_lost",
             "the beginning of this reply was lost with another worker; the rest is not spoken",
@@ -147,33 +148,25 @@ class Speaker:
     async def _run(self) -> None:
         voice = await self._open()
         while True:
-            reply = self._reply
-            if reply is not None and not reply.done:
-                asked = reply.due(voice.rate, self._settings.sentences_ahead)
-                if asked is not None:
-                    await self._speak(voice, reply, asked)
-                    continue
-                if reply.complete:
-                    reply.done = True
-                    await self._session.publish(TtsDone(turn=reply.turn, reply=reply.number, samples=reply.clock))
-                    continue
-            await self._sleep(reply)
+            if reply := self._replies.complete():
+                reply.done = True
+                await self._session.publish(TtsDone(turn=reply.turn, reply=reply.number, samples=reply.clock))
+            elif due := self._replies.due(voice.rate, self._settings.sentences_ahead):
+                await self._speak(voice, *due)
+            else:
+                await self._sleep()
 
-    async def _sleep(self, reply: Reply | None) -> None:
+    async def _sleep(self) -> None:
         """Until something comes; a sentence that should be here and is not is given up after a while."""
-        if reply is None or reply.done or not reply.waits_for_lost:
-            await self._wake.wait()
-            self._wake.clear()
+        reply, until = self._replies.lost(asyncio.get_running_loop().time(), LOST_SENTENCE_S)
+        if reply is not None:
+            lost = reply.skip_lost()
+            await self._fail(reply, "tts.sentence_lost", f"{lost} sentence(s) of the reply never came")
             return
-        try:
-            async with asyncio.timeout(LOST_SENTENCE_S):
-                while reply is self._reply and reply.waits_for_lost:  # most of what wakes does not bring it
-                    await self._wake.wait()
-                    self._wake.clear()
-        except TimeoutError:
-            if reply is self._reply and reply.waits_for_lost:
-                lost = reply.skip_lost()
-                await self._fail(reply, "tts.sentence_lost", f"{lost} sentence(s) of the reply never came")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await self._wake.wait()
+                self._wake.clear()
 
     async def _open(self) -> Voice:
         name = self._session.claim.config.voice
@@ -187,6 +180,7 @@ class Speaker:
     async def _speak(self, voice: Voice, reply: Reply, asked: Asked) -> None:
         """Speak one sentence; whatever happens to it, the reply goes on after it."""
         event, outcome = asked.sentence, "spoken"
+        self._speaking = reply
         with (
             telemetry.attached(telemetry.extract(asked.trace)),
             telemetry.span(semconv.TTS_SENTENCE) as span,
@@ -201,6 +195,8 @@ class Speaker:
                 outcome = "failed"
                 logger.exception("tts.sentence_failed", engine=self._engine.info.name)
                 await self._fail(reply, TtsError.code, f"sentence {event.sentence} was not spoken: {error!r}")
+            finally:
+                self._speaking = None
             span.set_attributes(
                 {semconv.REPLY: reply.number, semconv.SENTENCE: event.sentence, semconv.OUTCOME: outcome}
             )
@@ -224,6 +220,8 @@ class Speaker:
             size=self._settings.chunk_ms * voice.rate // 1000,
         )
         failure: TtsError | None = None
+        if reply.over:
+            return "cancelled"
         with contextlib.ExitStack() as until_first:
             if event.sentence == 0:
                 until_first.enter_context(telemetry.span(semconv.TTS_FIRST_CHUNK))
@@ -242,11 +240,11 @@ class Speaker:
                     return "cancelled"
         if failure is not None:
             raise failure
-        return "spoken" if reply is self._reply else "cancelled"
+        return "cancelled" if reply.over else "spoken"
 
     async def _publish(self, voice: Voice, reply: Reply, asked: Asked, cut: Cut, text: Normalised) -> bool:
         """Send one chunk; False when the reply has ended meanwhile and nothing more of it may go out."""
-        if reply is not self._reply:
+        if reply.over:
             return False
         if reply.clock == 0:
             metrics.observe(_first_chunk.labels(self._engine.info.name), time.perf_counter() - asked.at)
@@ -282,4 +280,7 @@ class Speaker:
         return fallback
 
     async def _fail(self, reply: Reply, code: str, message: str, hint: str = "") -> None:
+        """Tell the user; of a reply that nobody waits for any more there is nothing to tell."""
+        if reply.over:
+            return
         await self._session.report(code, message, hint, turn=reply.turn, reply=reply.number)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from avatar_llm import intents, slots, words
 from avatar_llm.engines.base import Message
 from avatar_llm.intents import Intent, Topics
+from avatar_llm.marks import MARK, unmarked
 from avatar_llm.pace import Pace
 from avatar_llm.prompt import Persona
 from avatar_llm.settings import LlmSettings
@@ -20,6 +21,9 @@ TOKENS_PER_WORD = 1.3
 
 _RECENT = 6
 """Replies looked back on so as not to say the same again, and turns in search of the topic."""
+
+_EXCHANGE = 4
+"""Messages in which an answer can have been cut short: the system's, a question, the answer, and what came after."""
 
 _TELLING_WORDS = 3
 """Heard words from which a reply that was cut short is recognised."""
@@ -96,10 +100,13 @@ class ScriptedThinker:
         language = messages[-1].language
         topics = self._topics.get(language) or self._topics[intents.LANGUAGES[0]]
         said = [(line, message.language) for message in messages if message.role == "user" for line in _lines(message)]
-        heard = [message.content for message in messages if message.role == "assistant"]
+        heard = [_unmarked(message) for message in messages if message.role == "assistant"]
         recent = [words.key(reply) for reply in heard[-_RECENT:]]
         values = self._values(topics.language, heard)
         text = said[-1][0]
+        intent = self._find(topics, text)
+        if intent is not None and intent.follows == "more" and (rest := self._rest(messages)):
+            return rest
         lines = self._fitting(topics, said, recent, values)
         fresh = _unheard(lines, recent) or _unheard(lines, recent[-1:]) or lines
         return fresh[(zlib.crc32(words.key(text).encode()) + len(heard)) % len(fresh)]
@@ -117,6 +124,20 @@ class ScriptedThinker:
             return _unheard(_filled(further, values), recent) or _filled(intent.reply, values)
         lines = _filled(intent.reply, values) or _filled(intent.otherwise, values) if intent else []
         return lines or _filled(topics.fallback, values)
+
+    def _rest(self, messages: Sequence[Message]) -> str:
+        """What the person has not heard of an answer that was cut short just now; empty where none was.
+
+        It is answered again, with what was known then, and left off where the person stopped listening.
+        """
+        if len(messages) < _EXCHANGE or not messages[-2].content.endswith(MARK):
+            return ""
+        asked, cut = messages[:-2], messages[-2]
+        if asked[-1].role != "user" or asked[-1].language != messages[-1].language:
+            return ""
+        heard, whole = _unmarked(cut).split(), self.answer(asked).split()
+        same = [words.key(word) for word in heard] == [words.key(word) for word in whole[: len(heard)]]
+        return " ".join(whole[len(heard) :]) if same else ""
 
     def _topic_before(self, topics: Topics, said: Sequence[tuple[str, str]]) -> Intent | None:
         """The latest topic that was neither a follow-up nor a courtesy, in the language of `topics`."""
@@ -160,6 +181,11 @@ def _clock(timezone: str) -> Callable[[], datetime]:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise EngineError(f"[llm] timezone {timezone!r} is not known here; use a name such as Europe/Kyiv") from error
     return lambda: datetime.now(zone)
+
+
+def _unmarked(message: Message) -> str:
+    """What was heard, an answer a line, without the marks where it was cut short."""
+    return "\n".join(unmarked(line) for line in _lines(message))
 
 
 def _lines(message: Message) -> list[str]:
