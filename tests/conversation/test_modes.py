@@ -267,6 +267,32 @@ async def test_a_disclosure_is_spoken_to_its_end_whatever_the_person_says(talk):
     assert talk.played(last.turn) == talk.made(last.turn)
 
 
+async def test_a_disclosure_is_heard_out_although_a_turn_from_before_it_goes_on(talk):
+    talk.mind.first_s = 1.0
+    await talk.says(talk.say.question)
+    await talk.turn_ends()
+    talk.begins("in the small old town near the harbour where I was born")
+    await talk.until("the turn is taken back", talk.cancels)
+    await talk.has_spoken(DISCLOSURE, interruptible=False)
+    await talk.settles()
+    last = talk.texts()[-1]
+    assert last.continues == 1
+    assert talk.played() == talk.bare(f"{DISCLOSURE} {talk.made(last.turn)}")
+
+
+async def test_a_line_typed_into_a_turn_that_goes_on_is_remembered(talk):
+    talk.mind.first_s = 0.6
+    await talk.says(talk.say.question)
+    await talk.turn_ends()
+    talk.begins("in the small old town near the harbour where I was born")
+    await talk.until("the turn is taken back", talk.cancels)
+    await talk.types("here is a line")
+    await talk.settles()
+    said = " ".join(message.content for message in talk.mind.asked[-1] if message.role == "user")
+    assert "here is a line" in said
+    assert talk.turns()[-1].startswith(talk.say.question)
+
+
 async def test_the_stop_key_ends_even_a_disclosure(talk):
     await talk.has_spoken(DISCLOSURE, interruptible=False)
     await talk.answer_sounds(for_s=0.6)

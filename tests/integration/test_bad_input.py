@@ -19,11 +19,17 @@ from avatar_contracts import (
     Refused,
     Release,
     ReplyCancelled,
+    ReplyCommitted,
+    ReplyDecision,
+    ReplyDeclined,
     SessionConfig,
+    SessionConfigured,
     SessionWorkers,
     TtsChunk,
     TtsDone,
     TurnCancel,
+    TurnDraft,
+    TurnStop,
     TurnText,
     TurnTyped,
     VideoAck,
@@ -44,11 +50,32 @@ WORKERS = SessionWorkers(workers=(WorkerLease(kind="tts", worker="tts-one", epoc
 CANCEL = TurnCancel(turn=1, reason="stop")
 CANCELLED = ReplyCancelled(turn=1, reply=1, reason="cancelled")
 PROGRESS = PlaybackProgress(turn=1, reply=1, state="playing", played=1, rate=16_000)
+SENTENCE = LlmSentence(turn=1, reply=1, sentence=0, text="Hi.", language="en")
+CONFIGURED = SessionConfigured(config=SessionConfig())
 HEARD = {
-    "asr": (TurnTyped(client_id="c", text="Hi."), MicFrame(rate=16_000, start=0, pcm=bytes(640)), WORKERS),
-    "llm": (TurnText(turn=1, text="Hi.", language="en", end_reason="typed"), CANCEL, PROGRESS, WORKERS),
+    "asr": (
+        TurnTyped(client_id="c", text="Hi."),
+        MicFrame(rate=16_000, start=0, pcm=bytes(640)),
+        TurnStop(),
+        SENTENCE,
+        ReplyCommitted(turn=1, reply=1),
+        ReplyDeclined(turn=1, reason="silent"),
+        CANCELLED,
+        PROGRESS,
+        CONFIGURED,
+        WORKERS,
+    ),
+    "llm": (
+        TurnText(turn=1, text="Hi.", language="en", end_reason="typed"),
+        TurnDraft(turn=1, revision=1, text="Hi.", language="en", speech_end=1),
+        ReplyDecision(reply=1, action="speak"),
+        CANCEL,
+        PROGRESS,
+        CONFIGURED,
+        WORKERS,
+    ),
     "tts": (
-        LlmSentence(turn=1, reply=1, sentence=0, text="Hi.", language="en"),
+        SENTENCE,
         LlmDone(turn=1, reply=1, sentences=1),
         CANCELLED,
         CANCEL,

@@ -94,6 +94,13 @@ def test_the_pauses_of_the_answer_itself_are_no_fall() -> None:
     assert sound.falls(gain_db[:690], 1.1, -12.0, 0.05) is None
 
 
+def test_the_gain_of_an_output_in_which_no_answer_is_found_is_unknown() -> None:
+    clean = answer()
+    gain_db = sound.gains(played(clean, (1.0, 0.0, 1.0, 0.0)), RATE, [], {7: clean})
+    assert np.isnan(gain_db).all()
+    assert sound.falls(gain_db, 0.0, -12.0, 0.05) is None
+
+
 def test_going_on_from_an_earlier_place_is_a_jump_with_both_places() -> None:
     clean = answer()
     out = played(clean, (0.5, 0.0, 1.3, 0.0), (3.0, 0.8, 3.0, 0.0))

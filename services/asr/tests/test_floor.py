@@ -205,7 +205,7 @@ def test_a_slow_decoder_does_not_keep_voice_from_holding_and_confirming(talk):
 
 @pytest.mark.parametrize("word", ["Wait.", "Stop!"])
 def test_one_word_of_the_interrupt_list_is_enough(talk, word):
-    scene = talk(alike=0.9).reach("speaking").voice(0.4, word).silence(0.6)
+    scene = talk(alike=0.7).reach("speaking").voice(0.4, word).silence(0.6)
     assert cancels(scene) == [(1, "barge_in")]
     assert [final.text for final in scene.of(Final)] == [word]
 
@@ -257,12 +257,21 @@ def test_voice_that_was_dropped_opens_a_turn_again_after_a_short_quiet_or_the_an
     assert len(other.of(Started)) == 1
 
 
-def test_faint_side_talk_neither_holds_nor_confirms_by_its_length(talk):
-    scene = slow(talk().reach("speaking"), 5.0)
+@pytest.mark.parametrize("words", [None, "we are leaving at seven", "stop that"])
+def test_faint_side_talk_neither_holds_nor_confirms(talk, words):
+    scene = talk().reach("speaking")
+    if words is None:
+        slow(scene)
     scene.level_db -= 16
-    scene.voice(1.5).silence(1.0)
+    scene.voice(1.5, words or "").silence(1.0)
     assert scene.overlaps == [("resume", "unconfirmed")]
     assert cancels(scene) == []
+
+
+def test_one_interrupt_word_in_what_is_surely_a_hum_was_misheard(talk):
+    scene = talk(alike=0.9).reach("speaking").voice(0.4, "Oh, but.").silence(0.5)
+    assert cancels(scene) == []
+    assert scene.overlaps == [("resume", "backchannel")]
 
 
 def test_the_first_words_of_a_call_are_never_faint(talk):

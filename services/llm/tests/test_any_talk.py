@@ -52,6 +52,7 @@ class Walk:
         self.talk = talk
         self.newest = 0
         self.taken_back = set()
+        self.typed = set()
         self.places = {}  # reply → how far it was heard at most, and whether it was finished
         self.last = None
 
@@ -70,6 +71,8 @@ class Walk:
         turn = max(self.newest + ahead, 1)
         self.newest = max(self.newest, turn)
         more = {"": {}, "typed": {"end_reason": "typed"}, "line": {"verbatim": True}}
+        if kind == "typed":
+            self.typed.add(turn)
         more["fixed"] = {"verbatim": True, "interruptible": False}
         await self.talk.say(turn, text, **more[kind])
 
@@ -96,7 +99,7 @@ class Walk:
             place, whole, longest_s = self.places.get(reply, ((0, 0), False, 0.0))
             self.places[reply] = (
                 max(place, (sentence, chars)),
-                whole or state == "finished",
+                whole or (state == "finished" and played_s > 0),
                 max(longest_s, played_s),
             )
             await self.talk.play(state, reply, sentence, chars, played_s)
@@ -129,7 +132,7 @@ class Walk:
         assert [error.code for error in talk.heard(ErrorRaised) if not error.code.startswith("llm.")] == []
         self._one_at_a_time()
         for entry in talk.mind.history.entries:
-            assert entry.turn not in self.taken_back or not entry.said
+            assert entry.turn not in self.taken_back - self.typed or not entry.said
             if entry.reply:
                 assert entry.heard == self._heard(entry), entry
 

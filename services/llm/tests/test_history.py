@@ -50,6 +50,12 @@ def test_a_first_word_that_was_cut_leaves_nothing():
     assert history.entries[0].heard == ""
 
 
+def test_a_finished_answer_without_any_sound_was_not_heard():
+    history = history_of_one()
+    history.progress(progress("finished", played_s=0.0))
+    assert history.entries[0].heard == ""
+
+
 def test_a_finished_answer_was_heard_whole():
     history = history_of_one()
     history.progress(progress("finished", 2, 3))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _LIMIT_SAMPLES = 2 * RATE_HZ
 _LIKE_A_BACKCHANNEL = 0.5
+_SURELY_A_BACKCHANNEL = 0.8
 
 _QUIET_SAMPLES = RATE_HZ * 24 // 100
 _ONE_WORD_SAMPLES = RATE_HZ // 2
@@ -93,7 +94,8 @@ class Contest:
         if lexicon.backchannel(text):
             return "backchannel"
         telling = [word for word in words if not lexicon.backchannel(word)]
-        if lexicon.interrupt(text) and (len(telling) > 1 or not self.guard):
+        # One such word alone may be misheard from a hum, or be the clone's own.
+        if lexicon.interrupt(text) and (len(telling) > 1 or not (self.guard or self._surely_hummed)):
             return "interrupt"
         if len(telling) != 1:
             return "turn" if telling else "backchannel"
@@ -106,17 +108,23 @@ class Contest:
         return alike and turn.voiced < rules.speaking.confirm
 
     @property
+    def _surely_hummed(self) -> bool:
+        return self.likeness is not None and self.likeness >= _SURELY_A_BACKCHANNEL
+
+    @property
     def _unlike_a_backchannel(self) -> bool:
         return self.likeness is not None and self.likeness < _LIKE_A_BACKCHANNEL
 
     def _confirmed(self, turn: Turn, verdict: Verdict | None, yielding: Yielding, *, faint: bool, quiet: int) -> bool:
+        if faint:
+            return False  # side talk
         if verdict == "interrupt":
             return True
         if self.guard:
             return verdict == "turn"
         if verdict == "turn" or (verdict == "word" and self.early):
             return True
-        if faint or not self._unlike_a_backchannel:
+        if not self._unlike_a_backchannel:
             return False
         if verdict == "word" and quiet >= _QUIET_SAMPLES and turn.voiced >= _ONE_WORD_SAMPLES:
             return True

@@ -1,6 +1,6 @@
 """What was said and what of the answers was really heard: all that the mind remembers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from avatar_contracts import Exchange, PlaybackProgress
@@ -58,7 +58,7 @@ class Spoken:
         """
         self.sentence, self.chars = max((self.sentence, self.chars), (event.sentence, event.chars))
         self.played_s = max(self.played_s, event.played / event.rate)
-        self.whole = self.whole or event.state == "finished"
+        self.whole = self.whole or (event.state == "finished" and event.played > 0)
 
 
 @dataclass
@@ -124,13 +124,15 @@ class History:
                 entry.reply, entry.spoken = reply, spoken
                 return
 
-    def take_back(self, first: int, last: int) -> None:
-        """Forgets the words of the turns `first` to `last`: they will come again, merged with what follows.
+    def take_back(self, first: int, last: int, *, spare: Container[int] = ()) -> None:
+        """Forgets the words of the turns `first` to `last`, but for those in `spare`.
+
+        They will come again, merged with what follows.
 
         What of their answers was heard stays, also what is only told later, unless it is next to nothing.
         """
         for entry in self._entries:
-            if max(first, 1) <= entry.turn <= last:
+            if max(first, 1) <= entry.turn <= last and entry.turn not in spare:
                 entry.said = ""
                 entry.taken_back = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import replace
 from typing import Literal
 
@@ -31,6 +32,9 @@ from avatar_runtime.session import Session
 
 MAX_TURN_CHARS = 4_000
 """A turn is cut here before the engine sees it: ten minutes of talk are half of this."""
+
+_TYPED = 64
+"""Typed turns remembered by number: far more than lie within one chain of turns that go on."""
 
 _ignored = metrics.counter("avatar_llm_turns_ignored_total", "Turns that were not answered", ["outcome"])
 
@@ -65,6 +69,7 @@ class Mind:
         self._newest_reply = claim.reply
         self._reply: Reply | None = None
         self._waiting = Waiting()
+        self._typed: deque[int] = deque(maxlen=_TYPED)
         self._attending: asyncio.Task[None] | None = None
         self._own_s = self._now() if claim.transcript and claim.transcript[-1].heard else None
         self._circling = False
@@ -197,6 +202,8 @@ class Mind:
                 logger.warning("turn.ignored", turn=turn.number)
                 return
             self._newest_turn = turn.number
+            if turn.typed:
+                self._typed.append(turn.number)
             if continues:  # turn.cancel has said so too, or will
                 await self._take_back(continues, turn.number - 1)
             if self._config.mode == "repeat":
@@ -207,10 +214,10 @@ class Mind:
                 await self._session.report("llm.persona", complaint, "the usual persona answers instead")
 
     async def _take_back(self, first: int, last: int) -> None:
-        """The words of these turns come again: nobody waits for an answer to them."""
-        self.history.take_back(first, last)
-        self._waiting.remove(first, last)
-        if self._reply is not None and first <= self._reply.turn.number <= last:
+        """The words of these turns come again: nobody waits for an answer to them. Lines typed meanwhile stay."""
+        self.history.take_back(first, last, spare=self._typed)
+        self._waiting.take_back(first, last)
+        if self._reply is not None and first <= self._reply.turn.number <= last and not self._reply.turn.typed:
             await self._cancel(self._reply, "cancelled")
 
     async def _answer_or_not(self, turn: Turn) -> None:

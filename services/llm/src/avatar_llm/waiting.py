@@ -54,6 +54,10 @@ class Waiting:
         self._turns = deque(turn for turn in self._turns if turn not in gone)
         return gone
 
+    def take_back(self, first: int, last: int) -> None:
+        """Takes out the spoken ones among the turns `first` to `last`."""
+        self._turns = deque(turn for turn in self._turns if turn.typed or not first <= turn.number <= last)
+
     def interrupt(self) -> list[Turn]:
         """Takes out and returns everything that may be interrupted: who interrupts a line wants none after it."""
         gone = [turn for turn in self._turns if turn.interruptible]

@@ -74,8 +74,11 @@ class Reply:
         return self.playing and self.clock / rate - self._played_s < _STARVING_S
 
     def due(self, rate: int, ahead: int) -> Asked | None:
-        """The sentence to speak now, at most `ahead` beyond the one being played."""
-        if self.next > self._playing + ahead and not self._runs_short(rate):
+        """The sentence to speak now, at most `ahead` beyond the one being played.
+
+        As long as there is no sound at all, because sentences could not be spoken, nothing will play: the next is due.
+        """
+        if self.clock and self.next > self._playing + ahead and not self._runs_short(rate):
             return None
         return self._asked.get(self.next)
 

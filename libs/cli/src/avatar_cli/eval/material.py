@@ -28,16 +28,14 @@ Wave = NDArray[np.float32]
 
 NATURAL = (
     *[("two_cities.wav", line) for line in recordings.TWO_CITIES],
-    ("beckett.wav", recordings.Line(0.06, 1.49, "Ever tried.")),
-    ("beckett.wav", recordings.Line(6.66, 7.74, "Fail again.")),
     (ENDGAME, recordings.Line(0.11, 0.89, "Do you hear me?")),
     (ENDGAME, recordings.Line(15.86, 16.94, "Ah, that's a good story.")),
     (ENDGAME, recordings.Line(17.62, 18.78, "What are you talking about?")),
     (ENDGAME, recordings.Line(20.44, 21.84, "Thought you were in pain.")),
     (ENDGAME, recordings.Line(25.10, 27.37, "I went and fetched you from that ditch.")),
 )
-"""Utterances as they were read: three voices, none with a pause inside. In the third recording, where a line is
-spoken fast, the words are those that the careful decode and the context agree on."""
+"""Utterances as they were read, none with a pause inside. The third recording of the wheel is left out: its own room
+is so loud that where its words end cannot be told from the sound."""
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def gains(output: Pcm, rate: int, found: Sequence[Stretch], answers: dict[int, A
     heard = levels(output, rate)
     result = np.full(len(heard), np.nan)
     clean = {reply: levels(answer.pcm, answer.rate) for reply, answer in answers.items()}
-    for each, after in zip(found, [*found[1:], None], strict=True):
+    for each, after in itertools.zip_longest(found, found[1:]):
         first = round(each.start_s / WINDOW_S)
         last = len(heard) if after is None else round(after.start_s / WINDOW_S)
         for index in range(first, last):

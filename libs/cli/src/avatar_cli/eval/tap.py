@@ -14,7 +14,7 @@ from avatar_runtime.bus import Bus, Message
 
 _MEDIA = ("mic.pcm", "video.frame", "video.ack", "video.keyframe", "asr.partial")
 _KEPT_EVENTS = 20_000
-_KEPT_ANSWERS = 4
+_KEPT_ANSWERS = 8
 
 
 class Playing(NamedTuple):
