@@ -70,6 +70,7 @@ class Talk:
         self.expected_errors: list[str] = []
         self.wire, self.mind, self.voice = self.stage.wire, self.stage.thinker, self.stage.voice
         self.forgetful = self.lossy = False
+        self._recognised: tuple[int, list[Heard]] = (0, [])
         self._settled = False
         self._known_replies: set[int] = set()
 
@@ -274,7 +275,10 @@ class Talk:
 
     def stretches(self) -> list[Heard]:
         """Everything that was played, word by word."""
-        return recognise(self.stage.out, self.voice, self.wire.of(TtsChunk))
+        known = len(self.stage.out.blocks)
+        if self._recognised[0] != known:
+            self._recognised = (known, recognise(self.stage.out, self.voice, self.wire.of(TtsChunk)))
+        return self._recognised[1]
 
     def played(self, turn: int = 0) -> str:
         """The words that were heard whole, in order, repeats included; of one turn or all."""

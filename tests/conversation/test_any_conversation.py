@@ -147,13 +147,13 @@ TestAnyConversation.settings = settings(
 async def test_in_500_interruptions_no_chunk_of_a_dead_reply_is_heard(begin, hundred):
     """At any moment of an answer, with any words; the checks at the end look at every sample that was played."""
     dice = random.Random(hundred)
-    talk = await begin()
+    talk = await begin(patience=("eager", "balanced")[hundred % 2])
     talk.stage.out.block_s = 0.02
     talk.mind.numbered = True
     await talk.says(talk.say.question)
     for count in range(100):
         await talk.until("an answer sounds", lambda: talk.stage.playout.busy)
-        await talk.wait(dice.uniform(0.02, 2.0))
+        await talk.wait(dice.uniform(0.02, 1.8))
         turns = len(talk.texts())
         await talk.says(f"{dice.choice(WORDS)} {spelt(count)} please", word_s=0.16)
         await talk.until("the turn ends", lambda turns=turns: len(talk.texts()) > turns)

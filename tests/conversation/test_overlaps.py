@@ -275,6 +275,17 @@ async def test_side_talk_does_not_take_the_floor_by_its_length(talk):
     assert talk.everything_was_heard(1)
 
 
+async def test_side_talk_does_not_take_the_floor_by_its_words_either(talk):
+    await talk.says(talk.say.question)
+    await talk.turn_ends()
+    await talk.answer_sounds(for_s=2.5)
+    await talk.says(talk.say.side, level_db=-45.0)
+    await talk.settles()
+    assert talk.cancels() == []
+    assert talk.turns() == [talk.say.question]
+    assert talk.everything_was_heard(1)
+
+
 async def test_a_door_that_slams_is_no_voice_and_changes_nothing(talk):
     await talk.says(talk.say.question)
     turn = await talk.turn_ends()

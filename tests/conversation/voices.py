@@ -148,26 +148,28 @@ class Loudspeaker:
     rate: int = RATE
     block_s: float = BLOCK_S
     blocks: list[tuple[float, Pcm]] = field(default_factory=list)
-    _task: asyncio.Task[None] | None = None
+    _source: Source | None = None
+    _due: float = 0.0
 
     def open(self, source: Source) -> None:
         """Begin to pull."""
-        self._task = asyncio.get_running_loop().create_task(self._pull(source), name="loudspeaker")
+        self._source = source
+        self._due = asyncio.get_running_loop().time()
+        self._pull()
 
-    async def _pull(self, source: Source) -> None:
-        loop = asyncio.get_running_loop()
-        plays_at = loop.time() + self.latency_s
-        while True:
-            pcm = source(round(self.block_s * RATE), plays_at)
-            if pcm.any():
-                self.blocks.append((plays_at, pcm))
-            plays_at += len(pcm) / RATE
-            await asyncio.sleep(max(0.0, plays_at - self.latency_s - loop.time()))
+    def _pull(self) -> None:
+        if self._source is None:
+            return
+        plays_at = self._due + self.latency_s
+        pcm = self._source(round(self.block_s * RATE), plays_at)
+        if pcm.any():
+            self.blocks.append((plays_at, pcm))
+        self._due += len(pcm) / RATE
+        asyncio.get_running_loop().call_at(self._due, self._pull)
 
     def close(self) -> None:
         """End."""
-        if self._task is not None:
-            self._task.cancel()
+        self._source = None
 
 
 def loud_spans(speaker: Loudspeaker, gap_s: float = 0.3) -> list[tuple[float, float]]:

@@ -19,7 +19,7 @@ def test_balanced_is_the_default():
     rules = rules_of(AsrSettings())
     silences = (rules.min_silence, rules.unsure_silence, rules.silence_cap, rules.veto_hold)
     assert silences == pytest.approx((0.3 * S, 0.6 * S, 1.0 * S, 1.8 * S))
-    assert (rules.thinking.hold, rules.thinking.confirm) == (0.12 * S, 0.45 * S)
+    assert (rules.thinking.hold, rules.thinking.confirm) == (0.09 * S, 0.45 * S)
     assert (rules.speaking.hold, rules.speaking.confirm) == (0.4 * S, 0.9 * S)
 
 

@@ -84,8 +84,8 @@ class Turns:
         met = self._met()
         if not self._answers.live:
             self._speech.listen_again()
-        alert = met is not None and not guard and not met.retractable(end)
         opened = self._speech.open is None
+        alert = met is not None and met.audible and not guard
         actions = self._speech.step(probability, end, loud_end, level_db, alert=alert)
         if opened and (turn := self._speech.open):
             turn.said = self._answers.said(end, guard=guard)

@@ -25,6 +25,9 @@ from avatar_contracts import (
 Lane = Literal["speech", "draft", "overlap", "cancel", "turn", "reply"]
 LANES: tuple[Lane, ...] = ("speech", "draft", "overlap", "cancel", "turn", "reply")
 _DUCKED_DB = -9.0
+_SPECK_S = 0.03
+_YIELDED_MS = 150.0
+"""An answer that gives way within this is as it should be."""
 
 
 class Sounding(msgspec.Struct, frozen=True, array_like=True):
@@ -79,7 +82,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         if self.failed:
             return True
         if self.turn is not None:
-            return self.turn.talked_over or self.turn.split or self.turn.missed or not self.turn.answered
+            late = self.turn.talk_over_ms > _YIELDED_MS
+            return late or self.turn.split or self.turn.missed or not self.turn.answered
         if self.overlap is not None:
             if self.condition.kind == "interruption":
                 return self.overlap.cancel_ms is None or self.overlap.dead_ms > 0
@@ -128,10 +132,12 @@ def _calm(clone: list[Sounding]) -> list[Sounding]:
     """The same with stretches of one level that touch as one, and specks of under 30 ms given to their neighbour."""
     calm: list[Sounding] = []
     for each in clone:
-        if calm and abs(each.start_s - calm[-1].end_s) < 0.005:
-            speck = each.end_s - each.start_s < 0.03
-            if speck or each.ducked == calm[-1].ducked:
-                calm[-1] = Sounding(calm[-1].start_s, each.end_s, calm[-1].ducked)
+        before = calm[-1] if calm else None
+        if before is not None and abs(each.start_s - before.end_s) < 0.005:
+            specks = [speck for speck in (each, before) if speck.end_s - speck.start_s < _SPECK_S]
+            if specks or each.ducked == before.ducked:
+                ducked = each.ducked if specks == [before] else before.ducked
+                calm[-1] = Sounding(before.start_s, each.end_s, ducked)
                 continue
         calm.append(each)
     return calm

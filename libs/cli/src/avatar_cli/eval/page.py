@@ -11,7 +11,7 @@ from avatar_cli.bench.figures import Figure
 from avatar_cli.eval import timeline
 from avatar_cli.eval.case import Case
 from avatar_cli.eval.runner import told, where
-from avatar_cli.eval.table import Row
+from avatar_cli.eval.table import Row, place
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2024; --faint: #6b7280; --line: #d8dce1; --page: #fcfcfd; --card: #f2f4f6;
@@ -117,7 +117,7 @@ def _label(row: Row) -> str:
 
 def _cases(cases: Sequence[Case]) -> list[str]:
     by: dict[str, list[Case]] = {}
-    for case in cases:
+    for case in sorted(cases, key=lambda case: place(case.condition)):
         by.setdefault(where(case.condition), []).append(case)
     parts = []
     for label, mine in by.items():

@@ -8,6 +8,7 @@ from typing import Any
 from avatar_cli.bench.figures import percentile
 from avatar_cli.eval.case import Case
 from avatar_cli.eval.summary import delays, known, wer
+from avatar_cli.eval.take import Condition
 
 Row = dict[str, Any]
 
@@ -17,8 +18,16 @@ def rows(cases: Sequence[Case]) -> list[Row]:
     by: dict[Any, list[Case]] = {}
     for case in cases:
         by.setdefault(case.condition, []).append(case)
-    order = sorted(by, key=lambda c: (c.group, c.patience, -(c.snr_db or 99), c.room, c.kind, c.pause_s, c.speculate))
-    return [_row(by[condition]) for condition in order]
+    return [_row(by[condition]) for condition in sorted(by, key=place)]
+
+
+def place(condition: Condition) -> tuple[Any, ...]:
+    """Where a condition stands among the others: conditions that are compared stand together."""
+    noise = 99.0 if condition.snr_db is None else condition.snr_db
+    ahead = not condition.speculate
+    return (
+        condition.group, condition.patience, -noise, condition.room, condition.kind, condition.pause_s, ahead,
+    )  # fmt: skip
 
 
 def _row(cases: Sequence[Case]) -> Row:
