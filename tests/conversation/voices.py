@@ -17,7 +17,7 @@ from avatar_tts.engines.base import Speech
 
 RATE = 16_000
 """Of voice and output alike: what is played is then, sample by sample, what was made."""
-WORD_S = 0.25
+WORD_S = 0.2
 BLOCK_S = 0.01
 
 _MARK = 30_000
@@ -170,17 +170,6 @@ class Loudspeaker:
     def close(self) -> None:
         """End."""
         self._source = None
-
-
-def loud_spans(speaker: Loudspeaker, gap_s: float = 0.3) -> list[tuple[float, float]]:
-    """When anything at all sounded: from, to; pauses shorter than `gap_s` do not divide."""
-    spans: list[tuple[float, float]] = []
-    for at, _ in speaker.blocks:
-        if spans and at - spans[-1][1] <= gap_s:
-            spans[-1] = (spans[-1][0], at + BLOCK_S)
-        else:
-            spans.append((at, at + BLOCK_S))
-    return spans
 
 
 def recognise(speaker: Loudspeaker, voice: CodedVoice, chunks: list[TtsChunk]) -> list[Heard]:
