@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from avatar_contracts import LlmDone, LlmSentence, PlaybackProgress
-from avatar_tts.replies import MOST, REMEMBERED, Over, Replies
+from avatar_tts.replies import MOST, Replies
 from avatar_tts.reply import Asked, Reply
 
 RATE = 22_050
@@ -94,18 +94,6 @@ def test_a_reply_ended_before_it_came_is_over() -> None:
     replies.end(7)
     assert replies.is_over(1, 7)
     assert not replies.is_over(1, 6)
-
-
-def test_what_is_over_stays_so_for_ever_in_bounded_memory() -> None:
-    over = Over(0)
-    for number in range(2, 2 + 20 * REMEMBERED, 2):
-        over.add(number)
-    newest = 20 * REMEMBERED
-    assert all(number in over for number in range(2, newest + 1, 2))
-    assert newest - 1 not in over
-    assert newest + 1 not in over
-    assert 0 in over
-    assert len(over._numbers) == REMEMBERED
 
 
 def test_replies_that_nobody_ends_make_room_for_newer_ones_the_one_that_plays_last() -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from avatar_edge.idle_loop import IdleLoop
 from avatar_edge.picture import Picture, blended
 from avatar_edge.playhead import Playhead
+from avatar_runtime.over import Over
 
 STALL_S = 0.2
 YIELD_S = 0.08
@@ -33,7 +34,6 @@ SLACK_S = 0.004
 """A picture this little ahead of its time is shown rather than the last one twice."""
 _SKEWS = 20_000
 _REMEMBERED = 64
-_OVER = 256
 
 
 class Shown(NamedTuple):
@@ -68,7 +68,7 @@ class Pairing:
         self._lock = threading.Lock()
         self._idle: deque[Picture] = deque()
         self._speaking: dict[int, deque[Picture]] = {}
-        self._over: deque[int] = deque(maxlen=_OVER)
+        self._over = Over(0)
         self._finished: set[int] = set()
         self._held = 0
         self._bridge: Picture | None = None
@@ -254,8 +254,7 @@ class Pairing:
     def _end(self, reply: int) -> None:
         self._speaking.pop(reply, None)
         self._finished.discard(reply)
-        if reply not in self._over:
-            self._over.append(reply)
+        self._over.add(reply)
 
     def _change(self, picture: Picture, now: float) -> None:
         if self._changed_at is not None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 
 from avatar_edge.track import Track
+from avatar_runtime.over import Over
 
 _MOST = 8
-_REMEMBERED = 256
 
 
 class Replies:
@@ -24,8 +23,8 @@ class Replies:
         self.newest = 0
         self._device_rate = device_rate
         self._tracks: dict[int, Track] = {}
-        self._over: deque[int] = deque(maxlen=_REMEMBERED)
-        self._turns_over: deque[int] = deque(maxlen=_REMEMBERED)
+        self._over = Over(0)
+        self._turns_over = Over(-1)
 
     def __len__(self) -> int:
         return len(self._tracks)
@@ -64,13 +63,11 @@ class Replies:
     def end(self, reply: int) -> None:
         """Nothing of the reply will sound any more."""
         self._tracks.pop(reply, None)
-        if reply not in self._over:
-            self._over.append(reply)
+        self._over.add(reply)
 
     def end_turn(self, turn: int) -> None:
         """No reply to the turn will begin any more."""
-        if turn not in self._turns_over:
-            self._turns_over.append(turn)
+        self._turns_over.add(turn)
 
 
 def oldest(tracks: Iterable[Track]) -> Track | None:

@@ -17,9 +17,9 @@ from avatar_face.bearing import Bearing, Poise
 from avatar_face.controls import Mouth, Pose
 from avatar_face.idle import Idle
 from avatar_face.look import EASE_FRAMES, Look
-from avatar_face.over import Over
 from avatar_face.speech import MAX_START_S, Drawn, Speech
 from avatar_face.ticks import IDLE_RATE, Ticks
+from avatar_runtime.over import Over
 
 PREROLL = 4  # frames of a reply drawn before it plays
 FRESH_S = 4.0  # they are drawn anew after this long, which an edge takes as a return to the reply's beginning
