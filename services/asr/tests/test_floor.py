@@ -257,7 +257,7 @@ def test_voice_that_was_dropped_opens_a_turn_again_after_a_short_quiet_or_the_an
     assert len(other.of(Started)) == 1
 
 
-@pytest.mark.parametrize("words", [None, "we are leaving at seven", "stop that"])
+@pytest.mark.parametrize("words", [None, "we are leaving at seven"])
 def test_faint_side_talk_neither_holds_nor_confirms(talk, words):
     scene = talk().reach("speaking")
     if words is None:

@@ -49,10 +49,10 @@ def test_a_turn_that_sounds_unfinished_ends_at_the_silence_cap(script):
     assert 1.0 <= at - final.end / S < 1.0 + 2 * FRAME / S
 
 
-def test_decode_and_look_start_side_by_side_soon_after_the_voice_ends(script, ruled):
+def test_a_decode_starts_soon_after_the_voice_ends_and_the_look_when_it_is_done(script, ruled):
     scene = script(rules=ruled(partial_every=0)).silence(0.5).voice(1.5).silence(0.2)
     (decode,), (look,) = scene.of(Decode), scene.of(Look)
-    assert decode.end == look.end
+    assert decode.end < look.end <= decode.end + round((scene.decode_s + 0.04) * S)
     assert decode.purpose == "pause"
     assert decode.end - scene.loud <= 0.1 * S
 
@@ -223,8 +223,8 @@ def test_a_pause_is_seen_by_its_level_while_the_detector_still_holds_on(script, 
     quiet_from = scene.at
     scene.frames(5, 0.9, loud=False).silence(1.0)
     (decode,), (look,) = scene.of(Decode), scene.of(Look)
-    assert 0.08 * S <= decode.end - quiet_from <= 0.12 * S
-    assert look.end == decode.end
+    assert 0.064 * S <= decode.end - quiet_from <= 0.1 * S
+    assert look.end > decode.end
     (final,) = scene.of(Final)
     assert final.end == quiet_from
     assert final.text == f"<{decode.start}-{decode.end}>"

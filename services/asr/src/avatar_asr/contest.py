@@ -116,12 +116,12 @@ class Contest:
         return self.likeness is not None and self.likeness < _LIKE_A_BACKCHANNEL
 
     def _confirmed(self, turn: Turn, verdict: Verdict | None, yielding: Yielding, *, faint: bool, quiet: int) -> bool:
-        if faint:
-            return False  # side talk
         if verdict == "interrupt":
             return True
         if self.guard:
             return verdict == "turn"
+        if faint:
+            return False  # side talk
         if verdict == "turn" or (verdict == "word" and self.early):
             return True
         if not self._unlike_a_backchannel:

@@ -13,7 +13,7 @@ from avatar_asr.actions import Action, Decode, EndReason, Final, Look, Purpose, 
 from avatar_asr.decoding import Decoding
 from avatar_asr.onset import FRAME_SAMPLES, Onset
 from avatar_asr.rules import RATE_HZ, Rules
-from avatar_asr.turn import ASK_SAMPLES, Turn, has_words, power_of
+from avatar_asr.turn import ASK_SAMPLES, Pause, Turn, has_words, power_of
 
 if TYPE_CHECKING:
     from avatar_asr.lexicon import Lexicon
@@ -23,6 +23,7 @@ _FIRST_PARTIAL_SAMPLES = RATE_HZ * 4 // 10
 _CONTESTED_EVERY_SAMPLES = RATE_HZ * 3 // 10
 _DIP_SAMPLES = RATE_HZ * 32 // 1_000
 _LOOK_SAMPLES = 8 * RATE_HZ
+_LOOK_AFTER_SAMPLES = RATE_HZ * 16 // 100
 _SPLIT_WINDOW_FRAMES = 94
 _STUCK_SAMPLES = 30 * RATE_HZ
 _LEVEL_WEIGHT = 0.3
@@ -32,8 +33,8 @@ class Speech:
     """The person's speech, cut into turns.
 
     A turn opens at the onset of voice and ends by exactly one `Final`, or by a `Stopped` that is discarded. As soon as
-    the level shows a pause, a decode and one look of the end-of-turn model are asked for; if the voice goes on before
-    the turn is over, both answers are void and the next pause asks again.
+    the level shows a pause, a decode is asked for, and after it one look of the end-of-turn model; if the voice goes on
+    before the turn is over, both answers are void and the next pause asks again.
 
     Args:
         rules: The numbers.
@@ -146,6 +147,7 @@ class Speech:
             if turn.pause and turn.pause.decode == job:
                 turn.pause.words = words
                 turn.pause.unfinished = self._lexicon.unfinished(turn.words(words))
+                actions += self._ask_look(turn, turn.pause)
             actions += self._show(turn, words)
         return actions + self.finish() + self._decoding.run()
 
@@ -219,12 +221,20 @@ class Speech:
             over = silence >= _DROP_SAMPLES and not pause.hanging and not turn.contested
             return self._close(turn, "", "silence", pause.since) if over else []
         actions: list[Action] = []
-        if not pause.look and silence >= ASK_SAMPLES:
-            self._jobs += 1
-            pause.look = self._jobs
-            start = max(min(turn.piece_start, turn.begins), self.now - _LOOK_SAMPLES)
-            actions = [Look(self._jobs, start, self.now), *self._ask_words(turn, "pause")]
+        if not pause.decode and silence >= ASK_SAMPLES:
+            actions += self._ask_words(turn, "pause")
+        if silence >= _LOOK_AFTER_SAMPLES:
+            actions += self._ask_look(turn, pause)
         return actions + self.finish()
+
+    def _ask_look(self, turn: Turn, pause: Pause) -> list[Action]:
+        """Have the end-of-turn model look, once in a pause: after the words, which a draft is waiting for."""
+        if pause.look:
+            return []
+        self._jobs += 1
+        pause.look = self._jobs
+        start = max(min(turn.piece_start, turn.begins), self.now - _LOOK_SAMPLES)
+        return [Look(self._jobs, start, self.now)]
 
     def _wants_words(self, turn: Turn) -> bool:
         if self._decoding.busy:

@@ -10,8 +10,8 @@ from avatar_asr.actions import Draft, Partial
 from avatar_asr.onset import FRAME_SAMPLES
 from avatar_asr.rules import RATE_HZ, Rules
 
-ASK_SAMPLES = RATE_HZ * 80 // 1_000
-"""Silence after which words and the end-of-turn model are asked for."""
+ASK_SAMPLES = RATE_HZ * 64 // 1_000
+"""Silence after which words are asked for; frames come every 32 ms, so that it is 80 ms on average."""
 
 _EXIT = 0.5
 _RESUME = 0.6

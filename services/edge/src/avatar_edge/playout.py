@@ -41,7 +41,7 @@ class Playout:
         self,
         rate: int,
         *,
-        frame_wait_s: float = 0.04,
+        frame_wait_s: float = 0.02,
         starve_s: float = 1.5,
         target_s: Callable[[], float] = lambda: 0.0,
     ) -> None:

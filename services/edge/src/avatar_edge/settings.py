@@ -70,7 +70,7 @@ class EdgeSettings(ServiceSettings, kw_only=True, frozen=True, forbid_unknown_fi
     fps: Annotated[int, msgspec.Meta(ge=5, le=50)] = 25
     codec: VideoCodec = "h264"
     bitrate_bps: Annotated[int, msgspec.Meta(ge=0, le=20_000_000)] = 0
-    frame_wait_s: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.04
+    frame_wait_s: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.02
     starve_s: _Seconds = 1.5
     answer_timeout_s: _Seconds = 15.0
     claim_timeout_s: _Seconds = 1.0

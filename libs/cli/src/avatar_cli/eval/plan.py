@@ -16,7 +16,7 @@ from avatar_cli.eval.rig import ROOMS, Rig
 from avatar_cli.eval.take import Condition, Take
 from avatar_contracts.session import Patience
 
-NAMES = ("natural", "turns", "patience", "overlaps", "noise", "echo")
+NAMES = ("natural", "turns", "patience", "overlaps", "echo", "noise")
 PATIENCE: tuple[Patience, ...] = ("balanced", "eager", "patient")
 PAUSES_S = (0.2, 0.3, 0.4, 0.6, 0.9, 1.2, 1.5)
 KINDS: tuple[cuts.Kind, ...] = ("function", "content", "comma")
