@@ -130,6 +130,9 @@ class FewWords:
     def backchannel(self, text: str) -> bool:
         return bool(self.words(text)) and set(self.words(text)) <= {"mhm", "yeah", "okay"}
 
+    def slight(self, text: str) -> bool:
+        return set(self.words(text)) <= {"in", "them", "is", "it", "you"}
+
     def interrupt(self, text: str) -> bool:
         return self.words(text)[:1] in (["stop"], ["wait"])
 

@@ -268,6 +268,13 @@ def test_faint_side_talk_neither_holds_nor_confirms(talk, words):
     assert cancels(scene) == []
 
 
+def test_two_little_words_in_a_short_voice_are_not_enough(talk):
+    scene = talk().reach("speaking").voice(0.6, "In them,").silence(1.0)
+    assert cancels(scene) == []
+    assert scene.overlaps[-1] == ("resume", "unconfirmed")
+    assert cancels(talk().reach("speaking").voice(1.0, "is it you").silence(0.3)) == [(1, "barge_in")]
+
+
 def test_one_interrupt_word_in_what_is_surely_a_hum_was_misheard(talk):
     scene = talk(alike=0.9).reach("speaking").voice(0.4, "Oh, but.").silence(0.5)
     assert cancels(scene) == []

@@ -236,3 +236,8 @@ def test_a_judgement_takes_microseconds_even_on_a_long_turn(lexicon):
     for _ in range(20):
         lexicon.unfinished(text), lexicon.backchannel(text), lexicon.interrupt(text)
     assert (time.perf_counter() - started) / 20 < 0.005
+
+
+def test_little_words_alone_are_slight(lexicon):
+    assert all(lexicon.slight(text) for text in ("In them,", "Over.", "і на", "Is it you?"))
+    assert not any(lexicon.slight(text) for text in ("Wait, stop.", "in London", "не треба"))

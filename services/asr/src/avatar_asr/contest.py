@@ -18,6 +18,7 @@ _SURELY_A_BACKCHANNEL = 0.8
 
 _QUIET_SAMPLES = RATE_HZ * 24 // 100
 _ONE_WORD_SAMPLES = RATE_HZ // 2
+_SLIGHT_SAMPLES = RATE_HZ * 7 // 10
 _JUDGE_FROM_SAMPLES = RATE_HZ * 2 // 10
 _JUDGE_EVERY_SAMPLES = RATE_HZ // 10
 _JUDGE_SAMPLES = RATE_HZ * 12 // 10
@@ -97,6 +98,8 @@ class Contest:
         # One such word alone may be misheard from a hum, or be the clone's own.
         if lexicon.interrupt(text) and (len(telling) > 1 or not (self.guard or self._surely_hummed)):
             return "interrupt"
+        if len(telling) > 1 and turn.voiced < _SLIGHT_SAMPLES and lexicon.slight(text):
+            return None
         if len(telling) != 1:
             return "turn" if telling else "backchannel"
         # One word proves little against an echo, of which the first word is heard first.

@@ -45,6 +45,7 @@ class Lexicon:
         self._backchannels, self._interrupts = known.backchannels, known.interrupts
         self._not_interrupts = known.not_interrupts
         self._voice_s, self._credits = known.voice_s, known.credits
+        self._slight = known.slight
 
     def words(self, text: str) -> list[str]:
         """The words of `text`: lower case, no punctuation, one apostrophe; a hyphen parts two words."""
@@ -72,6 +73,10 @@ class Lexicon:
         """Whether `text` is nothing but backchannels: "mhm", "yeah, right", "так-так, ясно"."""
         words = split_words(text)
         return 0 < len(words) <= _TAIL_WORDS and self._covers(words)
+
+    def slight(self, text: str) -> bool:
+        """Whether `text` is nothing but little words, as recognisers hear them in hums: "In them."."""
+        return all(word in self._slight for word in split_words(text))
 
     def interrupt(self, text: str) -> bool:
         """Whether `text` is, or begins with, words that take the floor at once, after backchannels or without."""
@@ -162,6 +167,7 @@ class _Known:
     not_interrupts: _Phrases
     voice_s: dict[tuple[str, ...], float]
     credits: _Phrases
+    slight: frozenset[str]
 
 
 @functools.cache
@@ -184,6 +190,7 @@ def _known() -> _Known:
         not_interrupts=_phrases(data["interrupt"]["except"] for data in tables),
         voice_s=voice_s,
         credits=_phrases(data["invented"]["credits"] for data in tables),
+        slight=frozenset(word for data in tables for word in data["slight"]["words"].split()),
     )
 
 
