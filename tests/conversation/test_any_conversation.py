@@ -24,6 +24,8 @@ from avatar_contracts import (
 )
 from avatar_runtime.testing.virtual_time import VirtualTimeLoop
 
+pytestmark = pytest.mark.timeout(120)
+
 LINES = ("what is the weather", "tell me about the old", "wait stop please", "yes", "in London tomorrow")
 WORDS = ("wait", "stop", "tell me", "how old", "but what about")
 DOUBLED = (TtsChunk, TtsDone, TurnText, TurnCancel, TurnDraft, LlmSentence, ReplyCommitted, ReplyCancelled)

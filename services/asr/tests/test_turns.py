@@ -366,7 +366,7 @@ def test_every_run_of_voice_ends_once_and_numbers_only_grow(script, ruled, *, ru
             typed.append(number)
             scene.take(actions)
         scene.frames(count, probability, loud=probability in (0.3, 0.97))
-    scene.silence(12.0)
+    scene.silence(30.0)  # the slowest decoder has four pieces and the last words to go
 
     assert scene.turns.idle
     started = [action.turn for action in scene.of(Started)]
