@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avatar_asr.actions import Cancel, Draft, Final, Overlap, Started, Stopped
+
+pytestmark = pytest.mark.timeout(180)
 
 S = 16_000
 FRAME = 512
@@ -174,7 +177,7 @@ def test_whatever_happens_every_turn_ends_once_and_every_hold_is_released(script
             later = [a for a in actions[index:] if isinstance(a, Final) and a.continues]
             assert later[0].continues == (before.continues or before.turn)
             assert later[0].text.startswith(before.text)
-            assert later[0].start == before.start
+            assert later[0].start <= before.start  # earlier where the count of samples has jumped back
     for final in finals:
         ranges = [tuple(map(int, pair)) for pair in re.findall(r"<(\d+)-(\d+)>", final.text)]
         if "restart" not in [name for name, *_ in story]:
