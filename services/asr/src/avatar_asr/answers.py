@@ -54,17 +54,17 @@ class Answer:
         """It is being heard, or was until it was held."""
         return self.state in ("sounds", "held")
 
-    def retractable(self, now: int) -> bool:
-        """So little of it was heard, if any, that its turn may go on instead."""
+    def retractable(self, at: int) -> bool:
+        """So little of it was heard by then, if any, that its turn may go on instead."""
         if not self.words or not self.interruptible:
             return False
         if self.state == "due":
-            return now - self.since < _PATIENT_SAMPLES
-        return self.audible and self.heard(now) < _EARLY_SAMPLES
+            return at - self.since < _PATIENT_SAMPLES
+        return self.audible and self.heard(at) < _EARLY_SAMPLES
 
-    def heard(self, now: int) -> int:
-        """How much of it was audible."""
-        return self.sounded + (now - self.since if self.state == "sounds" else 0)
+    def heard(self, at: int) -> int:
+        """How much of it was audible until then, a moment since its state changed or shortly before."""
+        return self.sounded + (at - self.since if self.state == "sounds" else 0)
 
     def turn_to(self, state: State, now: int) -> None:
         """Change its state."""

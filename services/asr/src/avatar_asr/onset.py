@@ -5,7 +5,6 @@ from __future__ import annotations
 FRAME_SAMPLES = 512
 
 _ENTER = 0.5
-_SURE = 0.7
 _FRAMES = 2
 _QUIET_FRAMES = 8
 _LEAD_SAMPLES = 2 * FRAME_SAMPLES
@@ -35,7 +34,7 @@ class Onset:
     def step(self, probability: float, end: int, loud_end: int, *, alert: bool) -> int:
         """How many frames up to this one open a turn; 0 when they do not.
 
-        Two frames of voice do; with `alert`, so does one that is surely voice.
+        Two frames of voice do; with `alert`, one does.
         """
         self.follow(end, loud_end)
         if self.ignoring:
@@ -45,7 +44,7 @@ class Onset:
             return 0
         self._quiet = 0
         self._frames = self._frames + 1 if probability >= _ENTER else 0
-        if self._frames < (1 if alert and probability >= _SURE else _FRAMES):
+        if self._frames < (1 if alert else _FRAMES):
             return 0
         frames, self._frames = self._frames, 0
         return frames

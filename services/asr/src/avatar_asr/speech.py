@@ -83,7 +83,7 @@ class Speech:
     # --- what is heard -----------------------------------------------------------------------------------------
 
     def step(self, probability: float, end: int, loud_end: int, level_db: float, *, alert: bool) -> list[Action]:
-        """See `Turns.step`; with `alert`, a single frame that is surely voice opens a turn."""
+        """See `Turns.step`; with `alert`, a single frame of voice opens a turn."""
         self.now = end
         turn = self.open
         if turn is None:

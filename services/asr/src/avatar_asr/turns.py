@@ -194,8 +194,8 @@ class Turns:
     def _meet(self, answer: Answer, turn: Turn) -> None:
         """`turn` meets `answer` as it opens: nothing of it is said before it is decided that it is a turn."""
         turn.contested = True
-        early = answer.retractable(self._speech.now)
-        self._contest = Contest(answer, early=early, since=turn.start - turn.lead, guard=self._guard)
+        since = turn.start - turn.lead
+        self._contest = Contest(answer, early=answer.retractable(since), since=since, guard=self._guard)
 
     def _run_into(self, answer: Answer | None) -> list[Action]:
         """`answer` comes while the person, whose speech was too long for one turn, speaks on: they are let finish."""
