@@ -45,6 +45,7 @@ from avatar_contracts.session import (
     SessionConfig,
     SessionConfigured,
     SessionOpened,
+    SessionReal,
     SessionWorkers,
     VideoFormat,
     WorkerLease,
@@ -52,7 +53,7 @@ from avatar_contracts.session import (
 from avatar_contracts.speech import AsrPartial, MicFrame, SpeechOverlap, SpeechStarted, SpeechStopped
 from avatar_contracts.tts import TtsChunk, TtsDone, Viseme, Word
 from avatar_contracts.turn import TurnCancel, TurnDraft, TurnStop, TurnText, TurnTyped
-from avatar_contracts.video import VideoAck, VideoFrame, VideoKeyframe
+from avatar_contracts.video import VideoAck, VideoFrame, VideoKeyframe, VideoRate
 
 __all__ = [
     "Ack",
@@ -87,6 +88,7 @@ __all__ = [
     "SessionConfig",
     "SessionConfigured",
     "SessionOpened",
+    "SessionReal",
     "SessionWorkers",
     "Spec",
     "SpeechOverlap",
@@ -104,6 +106,7 @@ __all__ = [
     "VideoFormat",
     "VideoFrame",
     "VideoKeyframe",
+    "VideoRate",
     "Viseme",
     "Word",
     "WorkerLease",

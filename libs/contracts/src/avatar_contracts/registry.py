@@ -20,11 +20,11 @@ from avatar_contracts.llm import (
     ReplyProposed,
 )
 from avatar_contracts.playback import PlaybackProgress
-from avatar_contracts.session import SessionClosed, SessionConfigured, SessionOpened, SessionWorkers
+from avatar_contracts.session import SessionClosed, SessionConfigured, SessionOpened, SessionReal, SessionWorkers
 from avatar_contracts.speech import AsrPartial, MicFrame, SpeechOverlap, SpeechStarted, SpeechStopped
 from avatar_contracts.tts import TtsChunk, TtsDone
 from avatar_contracts.turn import TurnCancel, TurnDraft, TurnStop, TurnText, TurnTyped
-from avatar_contracts.video import VideoAck, VideoFrame, VideoKeyframe
+from avatar_contracts.video import VideoAck, VideoFrame, VideoKeyframe, VideoRate
 
 TEXT_CAP = 36 * 1024
 """8,000 characters of any script, 4 bytes each at most, and what surrounds them."""
@@ -84,6 +84,7 @@ _SPECS = MappingProxyType(
     _table(
         (SessionOpened, ("edge",), _CONTROL, TEXT_CAP, False),
         (SessionConfigured, ("edge",), _CONTROL, TEXT_CAP, False),
+        (SessionReal, ("edge",), _CONTROL, TEXT_CAP, False),
         (SessionWorkers, ("edge",), _CONTROL, TEXT_CAP, False),
         (SessionClosed, ("edge",), _CONTROL, TEXT_CAP, False),
         (MicFrame, ("edge",), _ORDERED, AUDIO_CAP, True),
@@ -109,6 +110,7 @@ _SPECS = MappingProxyType(
         (VideoFrame, ("face",), _ORDERED, FRAME_CAP, True),
         (VideoAck, ("edge",), _LATEST, TEXT_CAP, False),
         (VideoKeyframe, ("edge",), _LATEST, TEXT_CAP, False),
+        (VideoRate, ("edge",), _LATEST, TEXT_CAP, False),
         (PlaybackProgress, ("edge",), _CONTROL, TEXT_CAP, False),
         (ErrorRaised, _ALL, _CONTROL, TEXT_CAP, False),
     )

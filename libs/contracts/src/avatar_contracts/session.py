@@ -82,6 +82,18 @@ class SessionConfigured(Event, frozen=True, kw_only=True, tag="session.config"):
     config: SessionConfig
 
 
+class SessionReal(Event, frozen=True, kw_only=True, tag="session.real"):
+    """The person takes the virtual camera and microphone over with their own face and voice, or gives them back.
+
+    A command that the edge of the session obeys, from a key, a button or a program of the person's.
+
+    Attributes:
+        on: Real face and voice from now on; False: the clone's.
+    """
+
+    on: bool
+
+
 class SessionWorkers(Event, frozen=True, kw_only=True, tag="session.workers"):
     """The workers the session holds, sent at every change. A kind that is absent has no worker now."""
 

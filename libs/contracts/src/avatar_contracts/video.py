@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
+
 from avatar_contracts.base import Count, Event, Rate
 from avatar_contracts.session import VideoCodec
 
@@ -40,3 +44,17 @@ class VideoAck(Event, frozen=True, kw_only=True, tag="video.ack"):
 
 class VideoKeyframe(Event, frozen=True, kw_only=True, tag="video.keyframe"):
     """The edge cannot decode what comes and needs a keyframe. Written by the edge."""
+
+
+class VideoRate(Event, frozen=True, kw_only=True, tag="video.rate"):
+    """What the link to the edge carries now: from the next frame on, no more than this. Written by the edge.
+
+    A new worker is told again. Without one, the session's format and the face service's settings hold.
+
+    Attributes:
+        bitrate_bps: Bits a second of the encoded picture.
+        fps: Frames a second; those left out are not rendered.
+    """
+
+    bitrate_bps: Annotated[int, msgspec.Meta(ge=50_000, le=20_000_000)]
+    fps: Annotated[int, msgspec.Meta(ge=1, le=50)]
