@@ -12,10 +12,10 @@ export $(filter AVATAR_%,$(.VARIABLES))
 MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs edge demo doctor bench eval config test lint format types unit docs clean
+.PHONY: help setup up down status logs edge demo doctor bench eval config test lint format types unit test-vm docs clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the environment in .venv; fetches uv into .uv when the machine has none
 
@@ -62,6 +62,9 @@ types: $(READY) ## mypy --strict
 
 unit: $(READY) ## every test: make unit [ARGS="-k name"]
 	@$(BIN)/pytest $(ARGS)
+
+test-vm: $(READY) ## the camera on a real driver, in a virtual machine (Debian 12; some 3 minutes)
+	@$(BIN)/pytest tests/vm/camera_in_guest.py $(ARGS)
 
 docs: $(READY) ## regenerate the documents made from code
 	@$(BIN)/python -m avatar_contracts.asyncapi

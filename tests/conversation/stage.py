@@ -107,6 +107,7 @@ class Stage(Wishes):
         self.dialogue.player = self.player
         self.choices = Choices(self._config)
         self._session, self._dialogue, self._choices = self.session, self.dialogue, self.choices
+        self._hear = lambda _: None
         self._obey_mode()
         self.seat = Seat((self.session, self.session), self.dialogue, self.playout, NO_VIDEO, self.choices)
         self.session.on(ErrorRaised, self._on_error)

@@ -81,7 +81,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def makers(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Iterator[dict[Kind, Make]]:
     """How each service makes the worker of a session, its engine loaded."""
-    asr, tts = AsrSettings(), TtsSettings()
+    asr, tts = AsrSettings(), TtsSettings(pace=0)
     llm = LlmSettings(first_token_ms=0, tokens_per_s=10_000, persona_dir=str(photos))
     face = FaceSettings(seed=3, width=SIDE, height=SIDE, photos=str(photos))
     with pytest.MonkeyPatch.context() as patch:

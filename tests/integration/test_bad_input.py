@@ -34,6 +34,7 @@ from avatar_contracts import (
     TurnTyped,
     VideoAck,
     VideoKeyframe,
+    VideoRate,
     WorkerLease,
     encode,
     encode_control,
@@ -90,6 +91,7 @@ HEARD = {
         PROGRESS,
         VideoAck(upto=1),
         VideoKeyframe(),
+        VideoRate(bitrate_bps=600_000, fps=20),
         WORKERS,
     ),
 }

@@ -18,6 +18,7 @@ from avatar_contracts import (
     ReplyCommitted,
     ReplyDeclined,
     ReplyProposed,
+    SessionReal,
     SpeechOverlap,
     SpeechStarted,
     SpeechStopped,
@@ -35,6 +36,7 @@ from avatar_runtime.testing.networks import until
 
 NESTED = b"\x91" * 1_000 + b"\xc0"
 HEARD = (
+    SessionReal(on=True),
     SpeechStarted(turn=1, at=0),
     SpeechStopped(turn=1, at=0),
     SpeechOverlap(turn=1, state="hold"),

@@ -102,7 +102,7 @@ PROCESSES = {
     "llm": (("--persona", "nowhere.toml"), ("nowhere.toml", "does not exist")),
     "tts": (("--bus.nkey_seed_file", "nowhere.seed"), ("nowhere.seed", "cannot be read")),
     "face": (("--avatar", "nowhere.jpg"), ("nowhere.jpg", "cannot be read", "check its path")),
-    "edge": (("--mic", "nowhere.wav"), ("nowhere.wav",)),
+    "edge": (("--mic", "file:nowhere.wav"), ("nowhere.wav",)),
 }
 
 

@@ -31,7 +31,7 @@ def test_the_help_names_every_command_and_imports_no_engine() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("up", "nose"), "There is no service 'nose' to start; there are: asr, llm, tts, face."),
+        (("up", "nose"), "There is no service 'nose' to start; there are: asr, llm, tts, face, web."),
         (("status",), "Nothing runs here."),
         (("logs",), "Nothing runs here."),
         (("bench", "--only", "nonsense"), "There is no measurement 'nonsense'"),

@@ -1,9 +1,13 @@
 import socket
+import sys
+import threading
 
 import pytest
 
-from avatar_cli.doctor import command, host, parts
+from avatar_cli.doctor import command, devices, parts, ports
+from avatar_cli.doctor.check import Check
 from avatar_cli.errors import CliError
+from avatar_edge import EdgeSettings
 from avatar_runtime import nats_server
 
 
@@ -36,7 +40,7 @@ def test_a_port_taken_by_something_else_fails_with_advice(monkeypatch: pytest.Mo
         holder.listen()
         port = holder.getsockname()[1]
         monkeypatch.setenv("AVATAR_BUS__URL", f"nats://127.0.0.1:{port}")
-        check = host.broker_port()
+        check = ports.broker()
     assert check.level == "fail"
     assert str(port) in check.fix
 
@@ -60,7 +64,25 @@ def test_a_wrong_setting_fails_the_whole_examination(monkeypatch: pytest.MonkeyP
 
 
 def test_a_missing_sound_library_only_warns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host.ctypes.util, "find_library", lambda _: None)
-    check = host.portaudio()
+    monkeypatch.setitem(sys.modules, "sounddevice", None)  # as if it did not load
+    (check,) = devices.sound(EdgeSettings())
     assert check.level == "warn"
-    assert "apt install libportaudio2" in check.fix
+    assert "libportaudio2" in check.fix
+
+
+def test_a_check_that_hangs_or_breaks_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "_PATIENCE_S", 0.3)
+    ended = threading.Event()
+
+    def breaks() -> list[Check]:
+        raise LookupError("a driver went mad")
+
+    groups = [
+        ("hanging", lambda: [Check("late", "ok", "")][: ended.wait(5)]),
+        ("broken", breaks),
+        ("fine", lambda: [Check("x", "ok", "")]),
+    ]
+    found = [check for checks in command._together(groups) for check in checks]
+    ended.set()
+    assert [(check.name, check.level) for check in found] == [("hanging", "warn"), ("broken", "fail"), ("x", "ok")]
+    assert "a driver went mad" in found[1].found

@@ -87,6 +87,28 @@ async def test_a_rate_is_shared_by_all_connections():
         assert clock() - started == pytest.approx(0.2, abs=0.08)
 
 
+async def test_with_one_queue_a_small_message_waits_behind_what_another_connection_sent_first():
+    async with echoing() as (proxy, connect):
+        (bulk_reader, bulk_writer), (reader, writer) = await connect(), await connect()
+        proxy.up.rate_bytes_s = 100_000
+        proxy.up.queue_bytes = 64_000
+        bulk_writer.write(bytes(30_000))
+        await asyncio.sleep(0.05)
+        assert await round_trip(reader, writer) == pytest.approx(0.25, abs=0.08)
+        assert await bulk_reader.readexactly(30_000) == bytes(30_000)
+
+
+async def test_one_queue_holds_no_more_than_its_length_and_its_senders_wait():
+    async with echoing() as (proxy, connect):
+        ends = [await connect(), await connect(), await connect()]
+        proxy.up.rate_bytes_s = 100_000
+        proxy.up.queue_bytes = 10_000
+        for _, writer in ends[:2]:
+            writer.write(bytes(40_000))
+        await asyncio.sleep(0.05)
+        assert await round_trip(*ends[2]) < 0.35  # 0.1 in the queue, and its turn to get in
+
+
 async def test_a_slow_link_holds_its_sender_up_rather_than_swallowing_everything():
     async with echoing() as (proxy, connect):
         _, writer = await connect()

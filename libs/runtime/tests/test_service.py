@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import json
+import platform
 import signal
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -12,6 +14,7 @@ import pytest
 
 from avatar_contracts import Claim, Claimed, Ping, Release, decode_control, encode_control, ids
 from avatar_runtime.nats_bus import NatsBus
+from avatar_runtime.service import CLOCK_SUBJECT
 from avatar_runtime.testing.networks import until
 
 PROGRAM = """
@@ -140,6 +143,18 @@ async def test_a_service_gets_ready_serves_and_leaves_cleanly(start, bus_setting
     assert await service.end() == 0
     assert service.lines.index("worker closed") < service.lines.index("engine closed")
     assert "service.stopped" in service.events
+    await bus.close()
+
+
+async def test_a_service_tells_its_machine_and_the_time_of_its_clock(start, bus_settings):
+    service = await start()
+    assert (await service.event("service.ready"))["host"] == platform.node()
+    bus = await NatsBus.connect(bus_settings, "test")
+    before = time.time_ns()
+    told = int((await bus.request(CLOCK_SUBJECT, b"", timeout_s=2)).data)
+    assert before <= told <= time.time_ns()
+    await bus.publish(CLOCK_SUBJECT, b"nobody waits for this one")
+    assert int((await bus.request(CLOCK_SUBJECT, b"", timeout_s=2)).data) > told
     await bus.close()
 
 

@@ -153,6 +153,49 @@ def test_a_person_who_speaks_at_the_same_time_is_kept_and_not_taken_for_echo(far
     assert spectral_distance_db(cleaned[said], captured_at[said]) < distance_db
 
 
+@pytest.mark.parametrize(
+    ("room", "lowest_db", "highest_db"), [("laptop", 0, 0), ("meeting room", 0, 0), ("hall", -15, -9)]
+)
+def test_how_loudly_a_room_gives_the_clone_back_is_measured_and_the_clone_lowered_only_where_it_must(
+    far, room, lowest_db, highest_db
+):
+    rig = Rig(ROOMS[room])
+    captured, _, _ = rig.run(far, silence(12.0))
+    played = soxr.resample(far[: 48_000 * 12], 48_000, 16_000)
+    coupling = rig.cleaner.convergence.coupling
+    assert coupling.level_db == pytest.approx(level_db(captured) - level_db(played), abs=2.0)
+    assert coupling.level_db == pytest.approx(ROOMS[room].level_db, abs=3.0)  # distortion takes some of it
+    assert lowest_db <= 20 * np.log10(rig.cleaner.voice_gain) <= highest_db
+
+
+@pytest.mark.parametrize("room", ["laptop", "meeting room", "hall"])
+def test_a_person_who_speaks_at_the_same_time_does_not_make_the_clone_quieter_or_louder(far, near, room):
+    rig = Rig(ROOMS[room])
+    rig.run(far[: 48_000 * 8], silence(8.0))
+    before = rig.cleaner.voice_gain
+    rig.run(far[48_000 * 8 :], said_at(0.0, near, 8.0))
+    assert abs(20 * np.log10(rig.cleaner.voice_gain / before)) <= 1.5
+
+
+def test_with_headphones_the_clone_keeps_its_level_whatever_the_person_says(far, near):
+    rig = Rig(HEADPHONES)
+    rig.run(far, said_at(1.0, near, 12.0))
+    assert rig.cleaner.voice_gain == 1.0
+
+
+def test_a_person_in_a_hall_is_heard_over_the_clone_once_it_has_been_lowered(far, near):
+    def heard_db(adapted):
+        rig = Rig(HALL_SPEAKER)
+        rig.run(far[: 48_000 * 10], silence(10.0))
+        gain = rig.cleaner.voice_gain if adapted else 1.0
+        _, cleaned, guards = rig.run(far[48_000 * 10 :] * gain, said_at(2.0, near, 8.0))
+        assert not guards.any()
+        truth = said_at(2.0, near, 8.0)
+        return spectral_distance_db(cleaned[32_000 + 128 :], truth[32_000:-128])
+
+    assert heard_db(adapted=True) < heard_db(adapted=False) - 2.0
+
+
 def spectral_distance_db(wave, truth):
     """Mean difference of the levels in 20 bands of 250-4,000 Hz, where the person is at most 30 dB below their peak."""
     edges = np.geomspace(250, 4_000, 21)

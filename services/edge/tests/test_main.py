@@ -43,7 +43,9 @@ async def test_the_process_holds_a_call_over_a_real_bus_and_ends_cleanly_when_as
     await stack.start()
     flags = {
         "bus.url": broker.url,
-        "mic": tmp_path / "said.wav",
+        "mic": f"file:{tmp_path / 'said.wav'}",
+        "meeting": "none",
+        "speaker": "none",
         "record": tmp_path / "call.mp4",
         "width": 64,
         "height": 64,

@@ -120,6 +120,8 @@ def test_merged_turns_and_fixed_lines_are_told_as_what_they_are():
 class Wished(Talk):
     """A call that notes what it is asked."""
 
+    session_id = "0123456789abcdef"
+
     def __init__(self):
         super().__init__()
         self.asked = []
@@ -185,7 +187,7 @@ async def test_a_command_nobody_takes_is_told_and_help_lists_them_all():
     console = Console(Wished())
     assert "turn.stop" in await console.obey("/stop")
     help_text = await console.obey("/help")
-    for name in ("mode", "patience", "respond", "say", "stop", "speak", "edit", "drop", "help"):
+    for name in ("mode", "patience", "respond", "say", "stop", "speak", "edit", "drop", "real", "help"):
         assert f"/{name}" in help_text
 
 

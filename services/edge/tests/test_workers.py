@@ -22,6 +22,7 @@ from avatar_contracts import (
 from avatar_edge import workers as module
 from avatar_edge.settings import EdgeSettings
 from avatar_edge.workers import KINDS, Workers
+from avatar_runtime.bus import RequestTimeout
 from avatar_runtime.memory_bus import MemoryBus
 
 SETTINGS = EdgeSettings(claim_timeout_s=0.15, ping_s=0.02, hang_s=0.3, stall_s=0.5, face_gap_s=0.3, drain_wait_s=0.4)
@@ -292,3 +293,48 @@ async def test_a_keeper_ends_even_when_its_request_swallows_the_cancellation():
         done, _ = await asyncio.wait([task], timeout=1)
         assert done
         assert task.cancelled()
+
+
+class StallingBus(MemoryBus):
+    """A bus that can stall: what is asked gets no answer in time, from nobody, and nothing is known of it."""
+
+    stalled = False
+
+    async def request(self, subject, data, *, timeout_s=0.25, headers=None):
+        if self.stalled:
+            await asyncio.sleep(timeout_s)
+            raise RequestTimeout(subject, timeout_s)
+        return await super().request(subject, data, timeout_s=timeout_s, headers=headers)
+
+
+async def test_a_stalled_link_is_no_reason_to_replace_anybody():
+    bus = StallingBus()
+    fakes = [await Fake(bus, kind, f"{kind}-1").up() for kind in KINDS]
+    async with keeping(*KINDS, bus=bus) as (workers, owner):
+        await until(lambda: len(workers.leases) == 4)
+        await asyncio.sleep(0.1)
+        bus.stalled = True
+        owner.frame = time.perf_counter()  # no picture comes either
+        await asyncio.sleep(1.5)
+        bus.stalled = False
+        await asyncio.sleep(0.2)
+        owner.frame = None
+        await asyncio.sleep(0.3)
+        assert owner.lost == []
+        assert all(len(fake.claims) == 1 for fake in fakes)
+
+
+async def test_round_trips_are_told_also_when_nobody_answered_in_time():
+    bus = MemoryBus()
+    fake = await Fake(bus, "tts", "tts-1").up()
+    trips = []
+    workers = Workers(bus, "abcdefgh12", SETTINGS, Owner(), on_round_trip=lambda *trip: trips.append(trip))
+    keeper = asyncio.create_task(workers.keep("tts"))
+    await until(lambda: len(trips) > 2)
+    fake.hangs = True
+    await until(lambda: not trips[-1][2])
+    assert trips[0][0] == "tts"
+    assert trips[0][2]
+    assert trips[-1][1] >= 0.25
+    keeper.cancel()
+    await asyncio.gather(keeper, return_exceptions=True)

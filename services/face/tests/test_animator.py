@@ -22,6 +22,7 @@ from avatar_contracts import (
     VideoFormat,
     VideoFrame,
     VideoKeyframe,
+    VideoRate,
     Viseme,
 )
 from avatar_contracts.errors import ErrorRaised
@@ -234,6 +235,23 @@ async def test_a_keyframe_comes_on_request(engine):
         await peer.wait_for(VideoFrame, where=lambda frame: frame.keyframe and frame.seq > before, timeout_s=1)
         after = peer.heard(VideoFrame)[before:]
         assert next(i for i, frame in enumerate(after) if frame.keyframe) <= 2
+
+
+async def test_the_face_obeys_what_the_link_carries(engine):
+    async with animated(engine) as peer:
+        await peer.wait_for(VideoFrame, count=30)
+        await peer.publish(VideoRate(bitrate_bps=300_000, fps=15))
+        await asyncio.sleep(0.3)
+        before = len(peer.heard(VideoFrame))
+        await asyncio.sleep(2.0)
+        frames = peer.heard(VideoFrame)[before:]
+        assert 24 <= len(frames) <= 32
+        assert sum(len(frame.data) for frame in frames) * 8 / 2.0 < 420_000
+        assert {b.pts - a.pts for a, b in itertools.pairwise(frames)} <= {640, 1280, 1920}
+        clock_ms = [frame.sent_ms for frame in frames]
+        assert clock_ms == sorted(clock_ms)
+        assert abs(clock_ms[-1] - clock_ms[0] - (frames[-1].pts - frames[0].pts) / 16) < 60
+        assert len(pictures(peer.heard(VideoFrame))) == len(peer.heard(VideoFrame))
 
 
 async def test_without_acknowledgements_frames_only_trickle(engine):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from avatar_face.credit import Credit
 
 
@@ -46,3 +48,25 @@ def test_a_frame_that_was_never_published_gives_its_credit_back():
         credit.sent(0.0)
     credit.withdrawn()
     assert credit.allows(0.0)
+
+
+def test_a_long_link_gets_a_longer_window_and_a_queue_does_not():
+    credit = Credit(0.0)
+    for number in range(1, 11):
+        credit.sent(number / 25)
+        credit.acked(number, number / 25 + 0.2)
+    assert credit.window == 8  # five under way on the link, and three
+    queued = Credit(0.0)
+    for number in range(1, 30):
+        queued.sent(number / 25)
+        queued.acked(number, number / 25 + (0.02 if number == 1 else 0.4))
+    assert queued.window == 4
+    assert queued.trip_s == pytest.approx(0.4)
+
+
+def test_the_window_has_an_end():
+    credit = Credit(0.0)
+    for number in range(1, 6):
+        credit.sent(number / 25)
+        credit.acked(number, number / 25 + 2.0)
+    assert credit.window == 16

@@ -514,3 +514,56 @@ def test_a_face_that_takes_over_ahead_of_the_playhead_does_not_stand_still_until
     assert all(shot.mouth == REST for _, shot in spoken if shot.pts < 3.0 * RATE)
     assert open_(spoken[-1][1])
     assert spoken[-1][1].pts / RATE == pytest.approx(2.0 + script.now - began + 0.14, abs=0.05)
+
+
+def test_fewer_frames_a_second_are_evenly_spread_and_a_reply_still_has_its_last_one():
+    script = Script()
+    script.run(0.5)
+    script.timeline.thinning.want(15)
+    script.run(2.0)
+    idle = [shot.pts for at, shot in script.shots if at >= 0.6]
+    assert len(idle) == pytest.approx(1.9 * 15, abs=1)
+    assert {b - a for a, b in itertools.pairwise(idle)} == {640, 1280}
+    script.say(1, 1.0)
+    script.play(1, 1.3, total=1.0)
+    spoken = [shot for _, shot in script.shots if shot.reply == 1]
+    assert len(spoken) == pytest.approx(1.1 * 15, abs=2)
+    assert spoken[-1].last
+    assert [shot.last for shot in spoken].count(True) == 1
+    script.timeline.thinning.want(25)
+    before = len(script.shots)
+    script.run(1.0)
+    assert len(script.shots) - before == pytest.approx(25, abs=1)
+
+
+def test_on_a_long_link_frames_are_drawn_earlier():
+    def lead(trip_s):
+        script = Script()
+        script.timeline.far(trip_s)
+        script.run(0.2)
+        script.say(1, 2.0)
+        script.run(0.2)
+        prepared = sum(shot.reply == 1 for _, shot in script.shots)
+        began = script.now
+        script.play(1, 1.0)
+        leads = [shot.pts / RATE - (at - began) for at, shot in script.shots if shot.reply == 1 and at > began + 0.3]
+        return prepared, min(leads)
+
+    near, far = lead(0.005), lead(0.25)
+    assert near[0] == 4
+    assert far[0] == 8
+    assert near[1] == pytest.approx(0.14, abs=0.03)
+    assert far[1] == pytest.approx(0.29, abs=0.03)
+
+
+def test_a_supply_that_stalls_on_a_long_link_is_not_taken_for_a_rewind():
+    script = Script()
+    script.timeline.far(0.6)
+    script.run(0.2)
+    script.say(1, 3.0)
+    script.play(1, 1.0)
+    stood = script.now
+    script.run(0.6, lambda now: script.timeline.progress(1, "playing", 1.0, now))
+    script.play(1, 3.0, start=1.0)
+    pts = [shot.pts for at, shot in script.shots if shot.reply == 1 and at >= stood]
+    assert pts == sorted(pts)

@@ -50,7 +50,7 @@ class Log(MemoryBus):
 
 def logged(session: Session, engine: EspeakEngine, log: Log) -> Speaker:
     """A speaker, and a line in the log for each cancel as soon as it has been handled."""
-    speaker = Speaker(session, engine, TtsSettings())
+    speaker = Speaker(session, engine, TtsSettings(pace=0))
 
     async def handled(event: ReplyCancelled | TurnCancel | PlaybackProgress) -> None:
         if isinstance(event, TurnCancel):

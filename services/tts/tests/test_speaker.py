@@ -40,7 +40,7 @@ LONG = "This sentence goes on and on, about nothing at all, " * 38
 async def speaking(
     engine: EspeakEngine, claim: Claim | None = None, settings: TtsSettings | None = None
 ) -> AsyncIterator[Peer]:
-    settings = settings or TtsSettings()
+    settings = settings or TtsSettings(pace=0)
     async with serving("tts", lambda session: Speaker(session, engine, settings), claim) as (_, peer):
         yield peer
 
@@ -270,7 +270,7 @@ class Reluctant:
 @pytest.mark.parametrize("dies", [False, True])
 async def test_a_cancel_frees_the_voice_from_an_engine_that_hangs_and_nothing_is_told_of_it(*, dies: bool) -> None:
     engine = Reluctant(dies=dies)
-    async with serving("tts", lambda session: Speaker(session, engine, TtsSettings())) as (_, peer):
+    async with serving("tts", lambda session: Speaker(session, engine, TtsSettings(pace=0))) as (_, peer):
         await say(peer, "Something.", done=False)
         await peer.wait_for(TtsChunk)
         await peer.publish(ReplyCancelled(turn=1, reply=1, reason="draft"))
@@ -358,7 +358,7 @@ async def test_an_unknown_language_is_spoken_in_the_fallback_and_told_once(engin
 
 
 async def test_a_fallback_the_voice_does_not_speak_either_is_an_error_that_says_so(engine: EspeakEngine) -> None:
-    async with speaking(engine, settings=TtsSettings(fallback_language="ja")) as peer:
+    async with speaking(engine, settings=TtsSettings(fallback_language="ja", pace=0)) as peer:
         await say(peer, "Bonjour mes amis.", language="fr")
         done = await peer.wait_for(TtsDone)
     (error,) = peer.heard(ErrorRaised)
@@ -372,7 +372,7 @@ async def test_an_unknown_voice_is_told_and_the_default_speaks(engine: EspeakEng
     bus = MemoryBus()
     edge = Peer(bus, claim.session)
     await edge.session.start()
-    async with serving("tts", lambda session: Speaker(session, engine, TtsSettings()), claim, bus=bus):
+    async with serving("tts", lambda session: Speaker(session, engine, TtsSettings(pace=0)), claim, bus=bus):
         await say(edge, "Hello.")
         await edge.wait_for(TtsDone)
     await edge.session.close()
@@ -467,3 +467,24 @@ async def test_two_sessions_speak_side_by_side(engine: EspeakEngine) -> None:
         await first.wait_for(TtsDone)
         await second.wait_for(TtsDone)
     assert len(sound(chunks(first))) != len(sound(chunks(second)))
+
+
+async def test_a_reply_is_sent_at_its_pace_after_its_beginning_and_a_cancel_does_not_wait_for_it(
+    engine: EspeakEngine,
+) -> None:
+    async with speaking(engine, settings=TtsSettings(pace=4.0)) as peer:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await say(peer, "It was the best of times, and it was the worst of times, and nobody knew which of the two.")
+        done = await peer.wait_for(TtsDone)
+        length_s = done.samples / RATE_HZ
+        assert loop.time() - began >= (length_s - 0.8 - 0.4) / 4.0
+        at_once = [chunk for chunk in chunks(peer) if chunk.start / RATE_HZ <= 0.8]
+        assert len(at_once) >= 2
+        await say(peer, LONG, reply=2)
+        await peer.wait_for(TtsChunk, where=lambda chunk: chunk.reply == 2)
+        cancelled = loop.time()
+        await peer.publish(ReplyCancelled(turn=1, reply=2, reason="cancelled"))
+        await say(peer, "Yes.", reply=3)
+        await peer.wait_for(TtsChunk, where=lambda chunk: chunk.reply == 3)
+        assert loop.time() - cancelled < 0.5

@@ -23,6 +23,7 @@ class Found(msgspec.Struct, frozen=True):
         engine: The engine it has loaded.
         health: Base URL of its health endpoints, on its own machine.
         pid: Its process there.
+        host: Name of that machine.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class Found(msgspec.Struct, frozen=True):
     engine: str
     health: str
     pid: int
+    host: str = ""
 
 
 class _Info(msgspec.Struct):
@@ -61,4 +63,5 @@ def _found(message: Message) -> Found:
         engine=facts.get("engine", ""),
         health=facts.get("health", ""),
         pid=int(facts.get("pid", "0")),
+        host=facts.get("host", ""),
     )

@@ -30,11 +30,14 @@ OutDir = Annotated[Path, typer.Option("--out", help="Folder the results are writ
 
 @cli.command()
 def up(
-    services: Annotated[list[str] | None, typer.Argument(help="asr, llm, tts, face; all when none is named.")] = None,
+    services: Annotated[
+        list[str] | None, typer.Argument(help="asr, llm, tts, face, web (the page); all when none is named.")
+    ] = None,
     bus: Bus = None,
     run_dir: RunDir = _RUN_DIR,
 ) -> None:
-    """Start the broker and the services on this machine and wait until they are ready."""
+    """Start the broker, the services and the page on this machine and wait until they are ready."""
+    _needs_processes()
     from avatar_cli.commands import up as command
 
     command.run(services or [], bus, run_dir)
@@ -43,6 +46,7 @@ def up(
 @cli.command()
 def down(run_dir: RunDir = _RUN_DIR) -> None:
     """Stop everything `avatar up` started, and nothing else."""
+    _needs_processes()
     from avatar_cli.commands import down as command
 
     command.run(run_dir)
@@ -51,6 +55,7 @@ def down(run_dir: RunDir = _RUN_DIR) -> None:
 @cli.command()
 def status(run_dir: RunDir = _RUN_DIR) -> None:
     """Show what runs here, where it answers and how much memory it takes."""
+    _needs_processes()
     from avatar_cli.commands import status as command
 
     command.run(run_dir)
@@ -64,6 +69,7 @@ def logs(
     run_dir: RunDir = _RUN_DIR,
 ) -> None:
     """Print the last log lines of the stack."""
+    _needs_processes()
     from avatar_cli.commands import logs as command
 
     command.run(service, follow, lines, run_dir)
@@ -75,6 +81,18 @@ def edge(context: typer.Context) -> None:
     from avatar_cli.commands import edge as command
 
     command.run(context.args)
+
+
+@cli.command()
+def real(
+    switch: Annotated[str, typer.Argument(metavar="on|off", help="Yourself, or the clone again.")],
+    session: Annotated[str, typer.Option(help="The call's session; /help in the call names it.")],
+    bus: Annotated[str | None, typer.Option("--bus", metavar="URL", help="The NATS server of the call.")] = None,
+) -> None:
+    """Take the clone's place in a call with your own face and voice, or give it back."""
+    from avatar_cli.commands import real as command
+
+    command.run(switch, session, bus)
 
 
 @cli.command()
@@ -98,11 +116,12 @@ def bench(
     out: OutDir = Path("out"),
     quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions: a check, not a result.")] = False,
     only: Annotated[list[str] | None, typer.Option("--only", help="Run only this measurement (repeatable).")] = None,
+    minutes: Annotated[float, typer.Option("--minutes", help="Length of the soak.")] = 10.0,
 ) -> None:
-    """Measure latency, sync, speed and memory and write bench.json."""
+    """Measure latency, sync, speed and memory and write bench.json; links and soak only when they are named."""
     from avatar_cli.bench import command
 
-    command.run(out, quick, only or [])
+    command.run(out, quick, only or [], minutes)
 
 
 @cli.command(name="eval")
@@ -134,6 +153,12 @@ def config_show(
     from avatar_cli.commands import config as command
 
     command.run(service)
+
+
+def _needs_processes() -> None:
+    """Supervised processes need Unix; everything at the person's side runs on Windows too."""
+    if sys.platform == "win32":
+        raise CliError("services run on Linux and macOS: start them there, or in WSL2, and join with `avatar edge`")
 
 
 def app() -> None:

@@ -72,10 +72,11 @@ def is_free(port: int) -> bool:
 def require_free(what: str, port: int) -> None:
     """Raise `PortInUse` unless this process could listen on `port` for `what`."""
     if not is_free(port):
-        raise PortInUse(what, port, _holder(port))
+        raise PortInUse(what, port, holder(port))
 
 
-def _holder(port: int) -> str:
+def holder(port: int) -> str:
+    """Who listens on `port`, as far as this user may know."""
     try:
         for connection in psutil.net_connections("tcp"):
             listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port

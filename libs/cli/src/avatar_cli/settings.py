@@ -1,6 +1,8 @@
-"""The settings the command itself needs: where the bus is."""
+"""The settings the command itself needs."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import msgspec
 
@@ -9,14 +11,17 @@ from avatar_runtime.settings import BusSettings, LogSettings, SettingsError, Tel
 
 
 class CliSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, dict=True):
-    """The shared sections of the settings; the command has none of its own.
+    """The shared sections of the settings, and what the command does beyond starting things.
 
     Attributes:
+        ears_here: Whether `avatar edge` runs ears on its own machine, so that the microphone does not cross the
+            network: ``auto`` when the bus, or the ears on it, are elsewhere, ``on`` or ``off``.
         bus: The bus that the stack started here serves, or joins.
         log: The log of the services.
         telemetry: Where traces go.
     """
 
+    ears_here: Literal["auto", "on", "off"] = "auto"
     bus: BusSettings = BusSettings()
     log: LogSettings = LogSettings()
     telemetry: TelemetrySettings = TelemetrySettings()

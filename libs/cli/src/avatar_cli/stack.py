@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from avatar_cli.errors import NotRunning, StackError, StartFailed
+from avatar_cli.names import HEALTH_PORTS, PAGE, SERVICES, STARTABLE
 from avatar_cli.probes import (
     HOST,
     broker_answers,
@@ -34,13 +35,9 @@ from avatar_cli.settings import CliSettings
 from avatar_cli.supervisor import MARK, Process, Program, Supervisor
 from avatar_runtime import nats_server
 
-SERVICES = ("asr", "llm", "tts", "face")
-"""What a stack may run besides the broker; the edge runs at the person's side (`avatar edge`)."""
-
 BROKER = "nats"
 READY_TIMEOUT_S = 60.0
-_HEALTH_PORTS = {"asr": 4301, "llm": 4302, "tts": 4303, "face": 4304}
-"""Where the services of `avatar up` answer /readyz and /metrics, so that a scraper finds them again."""
+_MODULES = {PAGE: "avatar_edge.web"}
 
 
 class Plan(msgspec.Struct, kw_only=True, frozen=True):
@@ -49,14 +46,18 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
     Attributes:
         bus_url: The NATS server, as the services are told.
         broker_port: Port of the broker this stack runs itself, 0 when it uses another one's.
-        health_ports: Port of the health endpoints of each service it runs.
+        health_ports: Port of the health endpoints of each service it runs, the page among them.
         flags: Settings given to single services, as their flags take them.
+        leaf_port: Port at which its broker takes those of edges elsewhere, 0 for none.
+        page: URL of the page, empty without one.
     """
 
     bus_url: str
     broker_port: int
     health_ports: dict[str, int]
     flags: dict[str, dict[str, str]] = {}
+    leaf_port: int = 0
+    page: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,9 +70,10 @@ class Member:
     """One process of a stack as it is now.
 
     Attributes:
-        name: ``nats`` or a service.
+        name: ``nats``, ``web`` or a service.
         process: What the supervisor says.
         url: Where it answers.
+        health: Base URL of its health endpoints, empty for the broker.
         ready: It answers that it is ready.
         rss_bytes: Memory of it and its child processes.
     """
@@ -79,6 +81,7 @@ class Member:
     name: str
     process: Process
     url: str
+    health: str
     ready: bool
     rss_bytes: int
 
@@ -134,7 +137,12 @@ class Stack:
                 f"then start it on {without_password(plan.bus_url)}."
             )
         missing = {name: port for name, port in plan.health_ports.items() if name not in old.health_ports}
-        whole = msgspec.structs.replace(old, health_ports=old.health_ports | missing, flags={**old.flags, **plan.flags})
+        whole = msgspec.structs.replace(
+            old,
+            health_ports=old.health_ports | missing,
+            flags={**old.flags, **plan.flags},
+            page=plan.page or old.page,
+        )
         if missing:
             self._require_same_environment()
             self._save(whole)
@@ -190,7 +198,8 @@ class Stack:
             Member(
                 name=process.name,
                 process=process,
-                url=self.url(process.name),
+                url=_address(plan, name),
+                health=_health(plan, name),
                 ready=process.alive and self._ready(plan, process.name),
                 rss_bytes=tree_rss_bytes(process.pid),
             )
@@ -201,13 +210,12 @@ class Stack:
 
     def url(self, name: str) -> str:
         """Where a process of the stack answers."""
-        plan = self.plan
-        return plan.bus_url if name == BROKER else f"http://{HOST}:{plan.health_ports[name]}"
+        return _address(self.plan, name)
 
     def _ready(self, plan: Plan, name: str) -> bool:
         if name == BROKER:
             return broker_answers(plan.bus_url)
-        return http_ok(f"{self.url(name)}/readyz")
+        return http_ok(f"{_health(plan, name)}/readyz")
 
     def _save(self, plan: Plan) -> None:
         self._plan_file.touch(mode=0o600)  # the URL of the bus may hold a password
@@ -216,12 +224,21 @@ class Stack:
     def _programs(self, plan: Plan) -> list[Program]:
         programs = []
         if plan.broker_port:
-            programs.append(Program(BROKER, nats_server.command(plan.broker_port), settle_s=1))
+            config = self._broker_config(plan)
+            programs.append(Program(BROKER, nats_server.command(plan.broker_port, config=config), settle_s=1))
         for name, port in plan.health_ports.items():
             flags = {"bus.url": plan.bus_url, "health-port": str(port), **plan.flags.get(name, {})}
-            command = [sys.executable, "-m", f"avatar_{name}", *(f"--{key}={value}" for key, value in flags.items())]
+            module = _MODULES.get(name, f"avatar_{name}")
+            command = [sys.executable, "-m", module, *(f"--{key}={value}" for key, value in flags.items())]
             programs.append(Program(name, command))
         return programs
+
+    def _broker_config(self, plan: Plan) -> Path:
+        if not plan.leaf_port:
+            return nats_server.CONFIG
+        written = self.directory / "nats.conf"
+        written.write_text(nats_server.hub_config(plan.leaf_port), encoding="utf-8")
+        return written
 
 
 def plan_here(services: Sequence[str], bus_url: str | None, settings: CliSettings, running: Plan | None = None) -> Plan:
@@ -231,7 +248,7 @@ def plan_here(services: Sequence[str], bus_url: str | None, settings: CliSetting
     named in the settings answers already. Services join the broker of a stack that is `running`.
     """
     if running is not None and bus_url in (None, running.bus_url):
-        return msgspec.structs.replace(running, health_ports=_health_ports(services))
+        return msgspec.structs.replace(running, health_ports=_health_ports(services), page="")
     url = bus_url or settings.bus.url
     parts = urlsplit(url)
     here = (parts.hostname or "") in ("127.0.0.1", "localhost", "::1")
@@ -241,11 +258,17 @@ def plan_here(services: Sequence[str], bus_url: str | None, settings: CliSetting
         raise StackError(
             f"No NATS server answers at {without_password(url)}. Start it there (`avatar up` does), or correct the URL."
         )
-    return Plan(bus_url=url, broker_port=0 if joins else port_of(url), health_ports=_health_ports(services))
+    leaf_port = settings.bus.leaf_port
+    return Plan(
+        bus_url=url,
+        broker_port=0 if joins else port_of(url),
+        health_ports=_health_ports(services),
+        leaf_port=leaf_port if not joins and leaf_port and is_free(leaf_port) else 0,
+    )
 
 
 def _health_ports(services: Sequence[str]) -> dict[str, int]:
-    ports = {name: _HEALTH_PORTS[name] for name in SERVICES if name in services}
+    ports = {name: HEALTH_PORTS[name] for name in STARTABLE if name in services}
     return {name: port if is_free(port) else free_port() for name, port in ports.items()}
 
 
@@ -268,6 +291,16 @@ def private_stack(
             yield stack
         finally:
             stack.stop()
+
+
+def _address(plan: Plan, name: str) -> str:
+    if name == PAGE and plan.page:
+        return plan.page
+    return plan.bus_url if name == BROKER else _health(plan, name)
+
+
+def _health(plan: Plan, name: str) -> str:
+    return "" if name == BROKER else f"http://{HOST}:{plan.health_ports[name]}"
 
 
 def _avatar_variables(environment: Mapping[str, str]) -> set[tuple[str, str]]:

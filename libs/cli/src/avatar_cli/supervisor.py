@@ -6,13 +6,11 @@ supervisord (PyPI `supervisor`) is driven by a configuration written here and by
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import hashlib
 import http.client
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +25,7 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from avatar_cli.errors import StackError
+from avatar_cli.lifeline import end_with_parent
 from avatar_cli.probes import last_lines
 
 MARK = "AVATAR_STACK"
@@ -109,7 +108,7 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 env=os.environ | {MARK: str(self.directory)},
                 start_new_session=True,
-                preexec_fn=_end_with_parent() if private else None,  # noqa: PLW1509  one prctl call, no locks
+                preexec_fn=end_with_parent() if private else None,  # noqa: PLW1509  one prctl call, no locks
             )
         self._daemon = daemon
         deadline = time.monotonic() + _ANSWER_S
@@ -283,16 +282,3 @@ def _signal(send: Callable[[], None]) -> None:
         send()
     except psutil.NoSuchProcess:
         return
-
-
-def _end_with_parent() -> Callable[[], None] | None:
-    """On Linux: what the child calls to be terminated when this process ends in any way."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    set_death_signal = 1
-
-    def tie() -> None:
-        prctl(set_death_signal, signal.SIGTERM)
-
-    return tie

@@ -23,6 +23,8 @@ class VideoFrame(Event, frozen=True, kw_only=True, tag="video.frame"):
         height: Pixels.
         data: The access unit.
         last: The last frame of this reply: the mouth is shut and the idle face goes on from here.
+        sent_ms: When it was sent, in milliseconds of the face's own steady clock: how long frames queue on the way is
+            seen from how this and their arrival drift apart. 0: not told.
     """
 
     reply: Count
@@ -34,6 +36,7 @@ class VideoFrame(Event, frozen=True, kw_only=True, tag="video.frame"):
     height: Count
     data: bytes
     last: bool = False
+    sent_ms: Count = 0
 
 
 class VideoAck(Event, frozen=True, kw_only=True, tag="video.ack"):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import os
+import platform
 import signal
 import sys
 import time
@@ -15,7 +16,7 @@ from typing import Any, Self, TypeVar
 
 from avatar_contracts import Kind, ids
 from avatar_runtime import log, telemetry
-from avatar_runtime.bus import Bus, BusError
+from avatar_runtime.bus import Bus, BusError, Message
 from avatar_runtime.engines import EngineError
 from avatar_runtime.health import Health
 from avatar_runtime.leases import Leases, Worker
@@ -27,6 +28,9 @@ S = TypeVar("S", bound=ServiceSettings)
 
 DRAIN_S = 5.0
 """How long a stopping worker waits for the edges to move their sessions to another one."""
+
+CLOCK_SUBJECT = "svc.clock"
+"""Any service answers here with its wall clock, Unix nanoseconds in decimal: machines that disagree are found by it."""
 
 logger = log.get(__name__)
 
@@ -50,6 +54,7 @@ class Service:
         self._started_at = time.monotonic()
         self._health = Health(settings.health_port, needs=("bus", "sessions"))
         self._engine: Any = None
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         log.configure(self._settings.log, self.kind, self.worker)
@@ -106,10 +111,27 @@ class Service:
     async def ready(self) -> None:
         """Turn /readyz to 200 and become discoverable."""
         engine = self._engine.info.name if self._engine is not None else ""
-        metadata = {"worker": self.worker, "engine": engine, "health": self._health.url, "pid": str(os.getpid())}
+        metadata = {
+            "worker": self.worker,
+            "engine": engine,
+            "health": self._health.url,
+            "pid": str(os.getpid()),
+            "host": platform.node(),
+        }
+        await self.bus.subscribe(CLOCK_SUBJECT, self._asked_the_time, queue="clock")
         await self.bus.announce(f"avatar-{self.kind}", metadata)
         self._health.mark("sessions", there=True)
         logger.info("service.ready", after_s=round(time.monotonic() - self._started_at, 2), **metadata)
+
+    def _asked_the_time(self, message: Message) -> None:
+        async def tell() -> None:
+            with contextlib.suppress(BusError):
+                await self.bus.publish(message.reply, str(time.time_ns()).encode())
+
+        if message.reply:
+            telling = asyncio.create_task(tell())
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -44,6 +44,8 @@ class BusSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
         token: Token, where the server wants one.
         nkey_seed_file: File that holds the seed of an nkey user.
         connect_timeout_s: How long to wait for a server that is away before that is an error; 0 waits for ever.
+        leaf_port: Port at which the server takes the servers of edges elsewhere, which keep their microphones to
+            themselves; 0: none.
     """
 
     url: str = "nats://127.0.0.1:4222"
@@ -52,6 +54,7 @@ class BusSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     token: str = ""
     nkey_seed_file: str = ""
     connect_timeout_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    leaf_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 7422
 
 
 class LogSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

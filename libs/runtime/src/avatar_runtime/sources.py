@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 DEFAULT_FILE = "avatar.toml"
 SHARED_SECTIONS = ("bus", "log", "telemetry")
-SECTIONS = (*SHARED_SECTIONS, "asr", "llm", "tts", "face", "edge", "cli")
+SECTIONS = (*SHARED_SECTIONS, "asr", "llm", "tts", "face", "edge", "web", "cli")
 _PREFIX = "AVATAR_"
 
 

@@ -8,10 +8,13 @@ from avatar_edge.errors import (
     AudioProcessingMissing,
     BadChoice,
     CallNotReady,
+    CameraError,
     EdgeError,
     NothingProposed,
+    RealMissing,
     RecordingError,
 )
+from avatar_edge.link import LinkStats
 from avatar_edge.microphone import FileMic, NullMic, Utterance
 from avatar_edge.picture import Picture
 from avatar_edge.recorder import Recorder, RecorderStats
@@ -32,11 +35,13 @@ __all__ = [
     "BadChoice",
     "Call",
     "CallNotReady",
+    "CameraError",
     "CameraOut",
     "EdgeError",
     "EdgeSettings",
     "FileMic",
     "FileOut",
+    "LinkStats",
     "MemoryCamera",
     "MemoryOut",
     "MicBlock",
@@ -45,6 +50,7 @@ __all__ = [
     "NullMic",
     "NullOut",
     "Picture",
+    "RealMissing",
     "Recorder",
     "RecorderStats",
     "RecordingError",

@@ -1,36 +1,54 @@
-"""Runs one call with file devices: ``python -m avatar_edge --bus.url nats://… --mic a.wav --record call.mp4``."""
+"""Runs one call: ``python -m avatar_edge --bus.url nats://… --mic jabra``, or ``--mic file:a.wav``."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
-from avatar_edge.audio import load_audio
+import msgspec
+
 from avatar_edge.call import Call
-from avatar_edge.camera import NullCamera
+from avatar_edge.devices.open import Sound, open_sound
+from avatar_edge.devices.virtual_camera import open_camera
+from avatar_edge.devices.webcam import open_webcam
 from avatar_edge.errors import EdgeError
-from avatar_edge.microphone import FileMic
 from avatar_edge.recorder import Recorder
 from avatar_edge.settings import EdgeSettings
-from avatar_edge.speaker import FileOut, NullOut
 from avatar_edge.terminal import converse
+from avatar_edge.web.panel import panel
 from avatar_runtime.nats_bus import NatsBus
 from avatar_runtime.service import Service, run
 
 
 async def serve(settings: EdgeSettings) -> None:
     """Hold the call until the process is asked to stop."""
-    samples = load_audio(settings.mic) if settings.mic else None
-    mic = FileMic(settings.mic_noise_dbfs or None)
-    speaker = FileOut(settings.speaker) if settings.speaker else NullOut()
+    sound = await asyncio.to_thread(open_sound, settings)
+    try:
+        await _hold(settings, sound)
+    finally:
+        await asyncio.to_thread(sound.close)
+
+
+async def _hold(settings: EdgeSettings, sound: Sound) -> None:
     recorder = Recorder(settings.record, settings.width, settings.height, settings.fps) if settings.record else None
     async with Service("edge", settings) as service:
-        video_bus = await NatsBus.connect(settings.bus, f"edge/{service.worker}/video")
+        video_settings = msgspec.structs.replace(settings.bus, url=settings.video_bus or settings.bus.url)
+        video_bus = await NatsBus.connect(video_settings, f"edge/{service.worker}/video")
         try:
             async with Call(
-                service.bus, settings, mic, speaker, NullCamera(), recorder=recorder, video_bus=video_bus
+                service.bus,
+                settings,
+                sound.ears,
+                sound.speaker,
+                open_camera(settings),
+                webcam=open_webcam(settings),
+                recorder=recorder,
+                video_bus=video_bus,
             ) as call:
+                sound.listen(call.trouble)
                 await service.ready()
-                await converse(call, mic, samples, service.stopping)
+                async with panel(call, settings):
+                    await converse(call, sound, service.stopping)
         finally:
             await video_bus.close()
 

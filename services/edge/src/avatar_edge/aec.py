@@ -79,6 +79,11 @@ class MicCleaner:
         self.lag = (_ECHO_LAG if echo else 0) + (_NOISE_LAG if noise_suppression else 0)
         self.convergence = Convergence(self.lag)
 
+    @property
+    def voice_gain(self) -> float:
+        """Factor for what is played from now on, so that its echo leaves the person to be heard."""
+        return self.convergence.coupling.gain
+
     def played(self, pcm: Pcm, at: float) -> None:
         """The output plays `pcm`, its first sample at edge clock `at`; returns at once."""
         self._played.add(pcm, at)

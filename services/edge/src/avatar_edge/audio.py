@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import av
 import numpy as np
@@ -54,6 +54,25 @@ class AudioIn(Protocol):
 
         The sample after its last voiced one; None where the device does not know.
         """
+
+
+class LiveVoice(Protocol):
+    """The person's own voice, for the moments in which it goes where the clone's does."""
+
+    def read(self, count: int, rate: int) -> Pcm:
+        """The newest `count` samples at `rate`, each given once, silence where there are none.
+
+        Called from the output's thread; never blocks.
+        """
+
+
+@runtime_checkable
+class OwnVoice(Protocol):
+    """A microphone that also offers what the person says as it is."""
+
+    @property
+    def live(self) -> LiveVoice:
+        """The person's own voice."""
 
 
 Source = Callable[[int, float], Pcm]

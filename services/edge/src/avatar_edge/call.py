@@ -14,25 +14,33 @@ from avatar_contracts import (
     ErrorRaised,
     Kind,
     SessionClosed,
+    VideoFrame,
     WorkerLease,
     ids,
 )
 from avatar_edge.aec import MicCleaner, echo_expected
-from avatar_edge.audio import AudioIn, AudioOut
+from avatar_edge.audio import AudioIn, AudioOut, OwnVoice
 from avatar_edge.camera import CameraOut
 from avatar_edge.choices import Choices
+from avatar_edge.devices.ears import Ears
+from avatar_edge.devices.monitor import Monitored
 from avatar_edge.dialogue import Dialogue
 from avatar_edge.errors import AudioProcessingMissing, CallNotReady
 from avatar_edge.jitter import NetworkJitter
+from avatar_edge.link import Link, LinkStats
 from avatar_edge.listening import MicPublisher
 from avatar_edge.pairing import Pairing
 from avatar_edge.player import Player
+from avatar_edge.playhead import Playhead
 from avatar_edge.playout import Playout
+from avatar_edge.rate import RateControl, ceiling_bps
+from avatar_edge.real import OwnCamera, RealMe
 from avatar_edge.recorder import Recorder
 from avatar_edge.report import TurnReport
 from avatar_edge.screen import Screen, VideoStats
 from avatar_edge.seat import Seat
 from avatar_edge.settings import EdgeSettings
+from avatar_edge.takeover import Takeover
 from avatar_edge.video import PictureSession, VideoReceiver
 from avatar_edge.wishes import Wishes
 from avatar_edge.workers import KINDS, WORDS, Workers
@@ -40,7 +48,7 @@ from avatar_runtime import log
 from avatar_runtime.bus import Bus
 from avatar_runtime.session import Session
 
-State = Literal["offline", "waiting", "listening", "hearing", "thinking", "speaking"]
+State = Literal["offline", "waiting", "listening", "hearing", "thinking", "speaking", "real"]
 _HOUSEKEEPING_S = 0.1
 
 logger = log.get(__name__)
@@ -63,16 +71,22 @@ class Call(Wishes):
         speaker: AudioOut,
         camera: CameraOut,
         *,
+        webcam: OwnCamera | None = None,
         recorder: Recorder | None = None,
         video_bus: Bus | None = None,
+        units: Callable[[int, VideoFrame], None] | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`video_bus`: a connection of its own for the picture, so that it never holds up the sound.
+        """`webcam`: the person's own camera, for `real`; opened and closed with the call.
 
-        `clock`: the edge clock; that of the devices.
+        `video_bus`: a connection of its own for the picture, so that it never holds up the sound.
+
+        `units`: takes the picture's access units as they come, see `VideoReceiver`. `clock`: the edge clock; that of
+        the devices.
         """
         self.session_id = ids.new_session_id()
         self._bus = bus
+        self._video_bus = video_bus
         self._settings = settings
         self._clock = clock
         self._choices = Choices(settings.session_config())
@@ -80,12 +94,21 @@ class Call(Wishes):
         self._session = Session(bus, self.session_id, "edge", epoch=1)
         self._video_session = PictureSession(video_bus, self._session) if video_bus else self._session
         self._jitter = NetworkJitter()
+        ceiling = ceiling_bps(settings.width, settings.height, settings.fps, settings.bitrate_bps)
+        self._link = Link(
+            self._video_session,
+            RateControl(ceiling, settings.fps),
+            self._jitter,
+            face=lambda: self._workers.epoch("face"),
+            clock=clock,
+        )
         self._pairing = Pairing(1.0 / settings.fps)
         self._playout = Playout(
             speaker.rate,
             frame_wait_s=settings.frame_wait_s,
             starve_s=settings.starve_s,
             target_s=lambda: self._jitter.target_s,
+            stalled=self._link.silent,
         )
         self._devices = (mic, speaker)
         self._mic = MicPublisher(self._session, mic, recorder.mic if recorder else None)
@@ -98,6 +121,12 @@ class Call(Wishes):
             guarded=self._mic.guarded,
             clock=clock,
         )
+        line = speaker.out if isinstance(speaker, Monitored) else speaker
+        # Where a microphone can hear the output, the person's own voice from it would howl.
+        own = mic.live if isinstance(mic, OwnVoice) and not line.acoustic else None
+        self._real = RealMe(own, webcam, clock=clock)
+        if isinstance(speaker, Monitored):
+            speaker.withheld = lambda: self._real.on
         self._player = Player(
             self._session,
             bus,
@@ -106,11 +135,25 @@ class Call(Wishes):
             self._dialogue.on_change,
             record=recorder.voice if recorder else None,
             played=self._mic.played,
+            gain=self._mic.voice_gain if line.acoustic else lambda: 1.0,  # headphones are no part of it
+            real=self._real.voice,
             clock=clock,
         )
         self._dialogue.player = self._player
+        self._takeover = Takeover(
+            self._session,
+            self._real,
+            self._mic,
+            self._playout,
+            player=self._player,
+            stop=self.stop,
+            note=self._note,
+            after_s=settings.real_after_s,
+            clock=clock,
+        )
+        self._hear = mic.select if isinstance(mic, Ears) else lambda _: None
         self._obey_mode()
-        self._video = VideoReceiver(self._video_session, self._pairing, self._dialogue.on_frame)
+        self._video = VideoReceiver(self._video_session, self._pairing, self._dialogue.on_frame, units)
         self._seat = Seat(
             (self._session, self._video_session), self._dialogue, self._playout, self._video, self._choices
         )
@@ -123,8 +166,10 @@ class Call(Wishes):
             height=settings.height,
             fps=settings.fps,
             record=recorder.picture if recorder else None,
+            real=self._real.picture,
         )
         self._errors: deque[ErrorRaised] = deque(maxlen=200)
+        self._muted = False
         self._closed = False
         self._began_at = 0.0
         self._session.on(ErrorRaised, self._on_error)
@@ -157,6 +202,20 @@ class Call(Wishes):
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise CallNotReady(f"after {timeout_s:.0f} s the call still lacks {', '.join(self._lacks())}") from None
+
+    def mute(self, on: bool) -> None:
+        """The clone hears silence while `on`."""
+        self._muted = on
+        self._mic.silence("muted", on=on)
+
+    @property
+    def muted(self) -> bool:
+        """See `mute`."""
+        return self._muted
+
+    def need_keyframe(self) -> None:
+        """Whoever takes `units` cannot go on without a keyframe; called on the event loop."""
+        self._video.need_keyframe()
 
     # --- what can be seen --------------------------------------------------------------------------------------
 
@@ -194,9 +253,21 @@ class Call(Wishes):
         return dict(self._workers.leases)
 
     @property
+    def missing(self) -> list[Kind]:
+        """Kinds that have no worker now."""
+        return self._workers.missing
+
+    @property
+    def connected(self) -> bool:
+        """The bus is there: with ears beside the edge, that of the picture, which goes to the other services itself."""
+        return self._bus.connected and (self._video_bus is None or self._video_bus.connected)
+
+    @property
     def state(self) -> State:
         """What the call is doing, in one word."""
-        if not self._bus.connected:
+        if self._real.on:
+            return "real"
+        if not self.connected:
             return "offline"
         if self._playout.busy and not (self._playout.held and self._dialogue.hearing):
             return "speaking"
@@ -221,6 +292,15 @@ class Call(Wishes):
             longest_gap_ms=round(pairing.longest_gap_s * 1000.0, 1),
         )
 
+    def link(self) -> LinkStats:
+        """The link to the voice and the face."""
+        lost = self._video.lost
+        return self._link.stats(connected=self.connected, lost=lost, skew=self._pairing.skew_ms())
+
+    def playhead(self, at: float) -> Playhead | None:
+        """What sounds at edge clock `at`, not more than two seconds ago; None when nothing does."""
+        return self._playout.playhead(at)
+
     def av_skew_ms(self) -> dict[str, float]:
         """See `Pairing.skew_ms`."""
         return self._pairing.skew_ms()
@@ -234,7 +314,11 @@ class Call(Wishes):
         if self._video_session is not self._session:
             await self._video_session.start()
         await self._video.start()
-        self._screen.start()
+        self._link.start()
+        if problem := await asyncio.to_thread(self._screen.start):
+            self._note("camera.missing", problem, "the call goes on without a camera")
+        if self._real.camera is not None:
+            self._real.camera.open()
         await self._clean_microphone()
         await self._player.start()
         for kind in KINDS:
@@ -277,6 +361,8 @@ class Call(Wishes):
         if self._video_session is not self._session:
             await self._video_session.close()
         await self._shut(self._screen.close, self._video.close)
+        if self._real.camera is not None:
+            await self._shut(self._real.camera.close)
         if self._recorder is not None:
             await self._shut(self._recorder.close)
 
@@ -298,8 +384,9 @@ class Call(Wishes):
             if self._recorder is not None and self._recorder.error and not told:
                 told = True
                 self._note("recording.stopped", self._recorder.error, "the call goes on without it")
-            if self._bus.connected != connected:
-                connected = self._bus.connected
+            self._takeover.watch(connected=self.connected, whole=not self._lacks())
+            if self.connected != connected:
+                connected = self.connected
                 if connected:
                     await self._player.flush()
                     await self._seat.workers_changed(tuple(self._workers.leases.values()))
@@ -317,10 +404,14 @@ class Call(Wishes):
         if event.turn:
             self._dialogue.ledger.error(event.turn, event.message)
 
+    def trouble(self, code: str, message: str, hint: str) -> None:
+        """Tell the person that something is wrong with a device; from any thread, the call goes on."""
+        self._note(code, message, hint)
+
     def _note(self, code: str, message: str, hint: str) -> None:
         """Keep an error that the bus need not or cannot carry."""
         self._errors.append(ErrorRaised(service="edge", code=code, message=message, hint=hint))
 
-    def _on_round_trip(self, kind: Kind, seconds: float) -> None:
+    def _on_round_trip(self, kind: Kind, seconds: float, answered: bool) -> None:
         if kind == "tts":
-            self._jitter.add(seconds)
+            self._link.round_trip(seconds, answered=answered)

@@ -11,8 +11,12 @@ from avatar_edge.picture import Picture
 class CameraOut(Protocol):
     """A virtual camera."""
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of its one format in pixels; None: that of the pictures it is given."""
+
     def open(self, width: int, height: int, fps: int) -> None:
-        """Begin; every picture pushed after this has this size."""
+        """Begin; every picture pushed after this has this size. Raises `CameraError`."""
 
     def push(self, picture: Picture, at: float) -> None:
         """Show `picture` from edge clock `at` on. Returns at once; called `fps` times a second from one thread."""
@@ -23,6 +27,11 @@ class CameraOut(Protocol):
 
 class NullCamera:
     """Shows nobody anything."""
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """See `CameraOut.size`."""
+        return None
 
     def open(self, width: int, height: int, fps: int) -> None:
         """See `CameraOut.open`."""

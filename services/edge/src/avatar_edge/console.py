@@ -35,6 +35,7 @@ class Console:
             "speak": _Command("/speak", "it says the answer it proposes", self._speak),
             "edit": _Command("/edit TEXT", "it says this in place of the answer it proposes", self._edit),
             "drop": _Command("/drop", "it says nothing", self._drop),
+            "real": _Command("/real on|off", "you are seen and heard yourself, or the clone is", self._take),
             "help": _Command("/help", "this list", self._help),
         }
 
@@ -95,10 +96,17 @@ class Console:
         await self._call.decide(action, text)
         return ""
 
+    async def _take(self, word: str) -> str:
+        if word not in ("", "on", "off"):
+            return f"{word!r} is neither on nor off"
+        await self._call.real(word == "on" if word else not self._call.real_on)
+        return "you yourself are seen and heard" if self._call.real_on else "the clone is seen and heard"
+
     async def _help(self, _: str) -> str:
         width = max(len(command.usage) for command in self._commands.values())
         lines = [f"{command.usage:<{width}}  {command.does}" for command in self._commands.values()]
-        return "\n".join(["Type a line for the clone to answer, or:", *lines])
+        session = f"This call is session {self._call.session_id}; other programs name it by that."
+        return "\n".join(["Type a line for the clone to answer, or:", *lines, session])
 
 
 def _words(name: str) -> str:

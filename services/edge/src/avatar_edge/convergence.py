@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_edge.audio import FRAME, MIC_RATE
+from avatar_edge.coupling import Coupling
 from avatar_edge.timeline import Wave
 
 _SPAN = 16_384
@@ -55,6 +56,8 @@ _ABSENT_S = 0.2
 _NOISY = 4
 _RETURNED_S = 0.1
 _LOST_S = 0.2
+_SAME = MIC_RATE // 1_000
+"""An echo that is really there is seen at the same delay twice; chance puts its peaks anywhere."""
 
 
 class Convergence:
@@ -65,6 +68,7 @@ class Convergence:
         erle_db: Echo return loss enhancement at the last look, while the far end was audible.
         losses: How often it was converged and lost the room again.
         echo_s: Delay of the echo at the last look that saw one; None when there is none.
+        coupling: How loud the echo is.
     """
 
     def __init__(self, lag: int) -> None:
@@ -73,7 +77,9 @@ class Convergence:
         self.losses = 0
         self.erle_db = 0.0
         self.echo_s: float | None = None
+        self.coupling = Coupling()
         self._lag = lag
+        self._delay = 0
         self._far = np.zeros(_SPAN, np.float32)
         self._mic = np.zeros(_SPAN, np.float32)
         self._out = np.zeros(_SPAN, np.float32)
@@ -88,6 +94,7 @@ class Convergence:
         """A device has jumped: what was learnt of the room holds no longer."""
         self.converged = False
         self._good_s = self._absent_s = self._lost_s = 0.0
+        self.coupling.restart()
 
     def step(self, far: Wave, mic: Wave, out: Wave) -> bool:
         """20 ms of what was played, captured and cleaned; returns whether to guard against what was cleaned."""
@@ -126,6 +133,8 @@ class Convergence:
             at = delay + self._lag
             left_at = float(np.max(in_out[max(0, at - 32) : at + 33], initial=0.0))
             leak, gone = leak or left_at > _LEAK_AT_ECHO, left_at < _GONE_AT_ECHO
+        heard = self.converged and self.erle_db < _LOST_DB  # a person, or what a canceller that is lost leaves
+        self._measure(came, delay, sure=in_mic[delay] > _SURE_PEAK and came > near_floor and not heard)
         if self.converged:
             lost = leak and self.erle_db < _LOST_DB and left > near_floor
             self._lost_s = self._lost_s + _LOOK_S if lost else 0.0
@@ -141,6 +150,14 @@ class Convergence:
         elif returned:
             self._absent_s += _LOOK_S if came < near_floor else _LOOK_S / _NOISY
         self.converged = self._good_s >= _CANCELLED_S or self._absent_s >= _ABSENT_S
+
+    def _measure(self, came: float, delay: int, *, sure: bool) -> None:
+        """Compare what came with what was played then; where the delay is not sure, the last that was counts."""
+        certain = sure and abs(delay - self._delay) <= _SAME
+        if sure:
+            self._delay = delay
+        played = self._far[_LAGS - self._delay : _SPAN - self._delay]
+        self.coupling.observe(float(np.mean(played**2)), came, certain=certain)
 
     def _peaks(self, far: NDArray[np.complex64], captured: Wave) -> NDArray[np.float32]:
         """How far the far end's copy at every lag stands above the rest, in standard deviations."""

@@ -22,14 +22,22 @@ class Deck:
         changes: What has happened to replies.
     """
 
-    def __init__(self, rate: int, starve_s: float, replies: Replies, holds: Callable[[Track], bool]) -> None:
-        """`holds(track)`: it is to be silent for now."""
+    def __init__(
+        self,
+        rate: int,
+        starve_s: float,
+        replies: Replies,
+        holds: Callable[[Track], bool],
+        stalled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`holds(track)`: it is to be silent for now. `stalled()`: so is the link, no sound can come."""
         self.current: Track | None = None
         self.changes = Changes()
         self._rate = rate
         self._starve_s = starve_s
         self._replies = replies
         self._holds = holds
+        self._stalled = stalled
         self._sounded = Sounded()
 
     def play(self, track: Track, out: Pcm, at: float, now: float) -> int:
@@ -45,13 +53,13 @@ class Deck:
         ends_at = at + len(pcm) / self._rate
         if len(pcm):
             track.dry_since = None
-            self._sounded.add(track, before, len(pcm) / self._rate, at)
+            self._sounded.add(track, before, len(pcm) / self._rate, at, track.speed)
             if not track.started:
                 track.started = True
                 self.changes.add(track, "started", max(at, now), 0.0)
             if not track.audible:
                 self._listen(track, pcm, max(at, now))
-        self._settle(track, ends_at, now, dry=len(pcm) < len(out))
+        self._settle(track, ends_at, now, missing=len(out) - len(pcm))
         return len(pcm)
 
     def cancel(self, track: Track, why: str, now: float) -> bool:
@@ -87,7 +95,7 @@ class Deck:
         position = self._sounded.position(track, now) if track is not None else None
         return None if track is None or position is None else (track, position)
 
-    def _settle(self, track: Track, ends_at: float, now: float, *, dry: bool) -> None:
+    def _settle(self, track: Track, ends_at: float, now: float, *, missing: int) -> None:
         """What has become of a track whose last sample given so far sounds at `ends_at`."""
         if track.stopping and track.silent:
             self.end(track, "stopped", ends_at)
@@ -96,7 +104,8 @@ class Deck:
         elif track.silent:
             track.held = True
             self.changes.add(track, "held", max(ends_at, now), track.position)
-        elif dry:
+        elif missing:
+            track.starved(missing)
             self._starve(track, now)
 
     def _listen(self, track: Track, pcm: Pcm, at: float) -> None:
@@ -109,6 +118,8 @@ class Deck:
         if track.dry_since is None:
             track.dry_since = now
             track.underruns += 1
+        elif self._stalled():
+            track.dry_since = now
         elif now - track.dry_since > self._starve_s:
             track.stop("its sound stopped coming")
             self.end(track, "stopped", now)

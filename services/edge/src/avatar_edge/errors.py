@@ -23,6 +23,18 @@ class CallNotReady(EdgeError):
     """A call that lacks a worker or a picture; the message says which."""
 
 
+class CameraError(EdgeError):
+    """A virtual camera that is not there, or that another program holds; the message says what to do."""
+
+
+class DeviceMissing(EdgeError):
+    """A sound device that is not there; the message lists those that are near."""
+
+
+class DeviceRefused(EdgeError):
+    """A sound device that cannot be opened: another program holds it, or it takes no format that is known."""
+
+
 class DecodeError(EdgeError):
     """An access unit that is no picture."""
 
@@ -31,5 +43,17 @@ class NothingProposed(EdgeError):
     """A decision on an answer when none waits for one."""
 
 
+class PortAudioMissing(EdgeError):
+    """The library through which sound devices are reached is not there; the message says how to get it."""
+
+
+class RealMissing(EdgeError):
+    """The person is to take the clone's place, and there is neither a camera nor a microphone of theirs."""
+
+
 class RecordingError(EdgeError):
     """A recording that cannot be written."""
+
+
+class SoundServerMissing(EdgeError):
+    """No PulseAudio or PipeWire, or no program to talk to it; the message says how to get it."""

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from avatar_contracts import MicFrame
 from avatar_edge.aec import MicCleaner
 from avatar_edge.audio import FRAME, MIC_RATE, AudioIn, MicBlock, Pcm
@@ -57,6 +59,7 @@ class MicPublisher:
         self._loop = asyncio.get_running_loop()
         self._newest = MicBlock(-FRAME, 0.0, None)  # type: ignore[arg-type]
         self._guarded_to = 0
+        self._silent: frozenset[str] = frozenset()
 
     async def start(self) -> None:
         """Open the microphone and begin."""
@@ -78,6 +81,14 @@ class MicPublisher:
         """The output plays `pcm` from edge clock `at` on; called from its thread, returns at once."""
         if self.cleaner is not None:
             self.cleaner.played(pcm, at)
+
+    def silence(self, why: str, *, on: bool) -> None:
+        """Send silence in place of what is captured until nothing asks for it any more: the clock goes on."""
+        self._silent = self._silent | {why} if on else self._silent - {why}
+
+    def voice_gain(self) -> float:
+        """Factor for what is to be played, for the sake of the ears; from any thread."""
+        return 1.0 if self.cleaner is None else self.cleaner.voice_gain
 
     def guarded(self, sample: int) -> bool:
         """Whether a frame with guard has been sent since `sample`: what was heard there may be the clone itself."""
@@ -106,6 +117,8 @@ class MicPublisher:
             self._more.set()
 
     def _hand_over(self, block: MicBlock, *, guard: bool) -> None:
+        if self._silent:
+            block = block._replace(pcm=np.zeros(FRAME, np.int16))
         self._heard.append(_Heard(block, guard))
         if self._record is not None:
             self._record(block.pcm, MIC_RATE, block.at)

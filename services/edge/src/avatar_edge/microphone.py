@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ VOICE_FLOOR_DBFS = -50.0
 _NOISE_S = 2
 _KEPT_S = 60
 """What was said this long ago is forgotten."""
+_LIVE_FRAMES = 3
+"""Frames of the live voice that wait at most: what is older would only be late."""
 
 
 class Utterance(NamedTuple):
@@ -48,6 +51,35 @@ def voiced_windows(pcm: Pcm) -> NDArray[np.int64]:
     return (np.flatnonzero(voiced) + 1) * WINDOW
 
 
+class FileVoice:
+    """See `LiveVoice`: what a microphone of this module says, at the rate of whoever listens."""
+
+    def __init__(self) -> None:
+        self._frames: deque[Pcm] = deque(maxlen=_LIVE_FRAMES)
+        self._left = np.zeros(0, np.int16)
+        self._rate = 0
+        self._resampler: soxr.ResampleStream | None = None
+
+    def feed(self, pcm: Pcm) -> None:
+        """A frame; called from the microphone's thread."""
+        self._frames.append(pcm)
+
+    def read(self, count: int, rate: int) -> Pcm:
+        """See `LiveVoice.read`."""
+        if self._resampler is None or rate != self._rate:
+            self._rate = rate
+            self._resampler = soxr.ResampleStream(MIC_RATE, rate, 1, dtype="int16", quality="LQ")
+        parts = [self._left]
+        while self._frames:
+            parts.append(self._resampler.resample_chunk(self._frames.popleft()))
+        there = np.concatenate(parts)
+        there = there[-max(count, _LIVE_FRAMES * FRAME * rate // MIC_RATE) :]
+        self._left = there[count:]
+        out = np.zeros(count, np.int16)
+        out[: len(there[:count])] = there[:count]
+        return out
+
+
 class FileMic:
     """A microphone that runs in real time and plays what it is given, silence between.
 
@@ -55,6 +87,7 @@ class FileMic:
 
     Attributes:
         frame_s: How long a frame lasts by the edge clock.
+        live: What it says, for the virtual microphone.
     """
 
     acoustic = False
@@ -67,6 +100,7 @@ class FileMic:
             drift_ppm: How much faster its clock runs than the edge clock.
         """
         self.frame_s = FRAME / (MIC_RATE * (1.0 + drift_ppm * 1e-6))
+        self.live = FileVoice()
         self._lock = threading.Lock()
         self._cued: list[_Cued] = []
         self._position = 0
@@ -136,6 +170,7 @@ class FileMic:
         with self._lock:
             pcm = self._frame(start)
             self._position = start + FRAME
+        self.live.feed(pcm)
         self._deliver(MicBlock(start, due - self.frame_s, pcm))
 
     def _frame(self, start: int) -> Pcm:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -197,7 +197,10 @@ class Pairing:
         steady = self._live_at is None or due - self._live_at < 3 * self._early_s
         if len(self._idle) == 1 and steady and due >= self._margin_at:
             self._margin_at = due + MARGIN_EVERY_S
-            return blended(self._current, self._idle[0], 0.5) if self._current is not None else None
+            if self._current is None:
+                return None
+            half_way = blended(self._current, self._idle[0], 0.5)
+            return replace(half_way, unit=self._current.unit)  # where units are passed on, this one stands longer
         return self._idle.popleft() if self._idle else None
 
     def _speak(self, queue: deque[Picture], head: Playhead, now: float) -> Picture | None:

@@ -20,11 +20,13 @@ class Picture:
         i420: uint8 [height * 3 / 2, width]: the Y plane, then U and V at half size.
         reply: The reply it speaks, 0 for the idle face.
         pts_s: When to show it on the clock of its reply, or of the idle face, in seconds.
+        unit: The access unit it was decoded from, numbered from 1 as they were taken; 0: it is nobody's unit.
     """
 
     i420: Plane
     reply: int = 0
     pts_s: float = 0.0
+    unit: int = 0
 
     @property
     def width(self) -> int:
@@ -60,9 +62,15 @@ def from_bgr(bgr: Plane) -> Plane:
 
 
 def blank(width: int, height: int) -> Picture:
-    """What is shown before the first frame: a dark grey."""
+    """What is shown while there is nothing else: somebody's outline on a dark card."""
     i420 = np.full((height * 3 // 2, width), 128, np.uint8)
-    i420[:height] = 40
+    luma = i420[:height]
+    luma[:] = np.linspace(52, 32, height).astype(np.uint8)[:, np.newaxis]
+    side = min(width, height)
+    centre, top = width // 2, round(height * 0.4)
+    cv2.circle(luma, (centre, top), round(side * 0.13), 78, cv2.FILLED, cv2.LINE_AA)
+    shoulders = (round(side * 0.25), round(side * 0.25))
+    cv2.ellipse(luma, (centre, top + round(side * 0.43)), shoulders, 0, 180, 360, 78, cv2.FILLED, cv2.LINE_AA)
     return Picture(i420)
 
 
@@ -81,11 +89,16 @@ def fitted(picture: Picture, width: int, height: int) -> Picture:
     scale = min(width / picture.width, height / picture.height)
     inner_w, inner_h = (max(2, round(side * scale) & ~1) for side in (picture.width, picture.height))
     left, top = ((width - inner_w) // 2) & ~1, ((height - inner_h) // 2) & ~1
-    out = Picture(np.empty((height * 3 // 2, width), np.uint8), picture.reply, picture.pts_s)
+    out = Picture(np.empty((height * 3 // 2, width), np.uint8), picture.reply, picture.pts_s, picture.unit)
     for source, target, black, half in zip(picture.planes(), out.planes(), _BLACK, (1, 2, 2), strict=True):
-        target[:] = black
-        size = (inner_w // half, inner_h // half)
-        shrinks = size[0] < source.shape[1]
-        scaled = cv2.resize(source, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        target[top // half : top // half + size[1], left // half : left // half + size[0]] = scaled
+        rows = slice(top // half, (top + inner_h) // half)
+        columns = slice(left // half, (left + inner_w) // half)
+        for bar in (target[: rows.start], target[rows.stop :]):
+            bar[:] = black
+        for bar in (target[rows, : columns.start], target[rows, columns.stop :]):
+            bar[:] = black
+        inner = target[rows, columns]
+        shrinks = inner.shape[1] < source.shape[1]
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        cv2.resize(source, inner.shape[::-1], dst=inner, interpolation=method)
     return out

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from avatar_contracts import PlaybackProgress
 from avatar_edge.audio import AudioOut, Pcm
 from avatar_edge.changes import Change
+from avatar_edge.gain import Ramp
 from avatar_edge.playout import Playout
 from avatar_runtime import log, metrics
 from avatar_runtime.bus import Bus
@@ -19,6 +20,9 @@ from avatar_runtime.session import Session
 PROGRESS_S = 0.09
 """A little less than the 100 ms that are promised, for an event loop that wakes late."""
 _UNSENT = 64
+_LOWER_S = 1.0
+_RAISE_S = 4.0
+"""The voice follows the room slowly: its level is never heard to change."""
 
 _replies = metrics.counter("avatar_edge_replies_total", "Replies that were heard", ["outcome"])
 _underruns = metrics.counter("avatar_edge_underruns_total", "Times a reply ran dry while it sounded")
@@ -39,9 +43,15 @@ class Player:
         *,
         record: Callable[[Pcm, int, float], None] | None = None,
         played: Callable[[Pcm, float], None] | None = None,
+        gain: Callable[[], float] = lambda: 1.0,
+        real: Callable[[Pcm, int], Pcm] | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`on_change` is told of every change as it comes true, `record` and `played` of what the output is given."""
+        """`on_change` is told of every change as it comes true, `record` of the voice at its own level.
+
+        `played` is told of what the output is given: the voice at the level that `gain`, asked all the time, wants.
+        `real` may exchange the voice for the person's own.
+        """
         self._session = session
         self._bus = bus
         self._out = out
@@ -49,6 +59,9 @@ class Player:
         self._on_change = on_change
         self._record = record
         self._played = played
+        self._real = real
+        self._gain = gain
+        self._level = Ramp()
         self._clock = clock
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -70,8 +83,13 @@ class Player:
 
     def _pull(self, count: int, plays_at: float) -> Pcm:
         pcm = self._playout.pull(count, plays_at, self._clock())
+        if self._real is not None:
+            pcm = self._real(pcm, self._out.rate)
         if self._record is not None:
             self._record(pcm, self._out.rate, plays_at)
+        gain = self._gain()
+        self._level.to(gain, round((_LOWER_S if gain < self._level.level else _RAISE_S) * self._out.rate))
+        pcm = self._level.apply(pcm)
         if self._played is not None:
             self._played(pcm, plays_at)
         at = self._playout.next_change_at()

@@ -24,12 +24,20 @@ class Playhead(NamedTuple):
 
 @dataclass
 class _Segment:
-    """`length_s` of a track that sound from edge clock `at` on, beginning at `position` samples of its clock."""
+    """`length_s` of a track that sound from edge clock `at` on, beginning at `position` samples of its clock.
+
+    The clock moves at `speed` over it.
+    """
 
     at: float
     length_s: float
     track: Track
     position: float
+    speed: float = 1.0
+
+    def played_s(self, now: float) -> float:
+        """Seconds of the track's clock that have sounded of it by `now`."""
+        return min(now - self.at, self.length_s) * self.speed
 
 
 class Sounded:
@@ -39,9 +47,9 @@ class Sounded:
         self._segments: deque[_Segment] = deque()
         self._tail: tuple[Track, float] | None = None
 
-    def add(self, track: Track, position: float, length_s: float, at: float) -> None:
+    def add(self, track: Track, position: float, length_s: float, at: float, speed: float = 1.0) -> None:
         """`length_s` seconds of a track, from `position` samples of its clock on, sound from edge clock `at` on."""
-        self._segments.append(_Segment(at, length_s, track, position))
+        self._segments.append(_Segment(at, length_s, track, position, speed))
         while len(self._segments) > 2 and self._segments[0].at < at - _KEPT_S:
             self._segments.popleft()
 
@@ -54,7 +62,7 @@ class Sounded:
         segment = self._last(now)
         if segment is None or segment.track is not track:
             return None
-        return segment.position + min(now - segment.at, segment.length_s) * track.rate
+        return segment.position + segment.played_s(now) * track.rate
 
     def head(self, current: Track | None, now: float) -> Playhead | None:
         """What sounds at `now`, when `current` is the track being handed over; None when nothing does."""
@@ -62,7 +70,7 @@ class Sounded:
         if segment is None:
             return None
         track = segment.track
-        seconds = segment.position / track.rate + min(now - segment.at, segment.length_s)
+        seconds = segment.position / track.rate + segment.played_s(now)
         if track is current or now < segment.at + segment.length_s:
             return Playhead(track.turn, track.reply, seconds, sounding=True)
         if self._tail is not None and self._tail[0] is track and now < self._tail[1] + TAIL_S:

@@ -44,14 +44,18 @@ class Playout:
         frame_wait_s: float = 0.02,
         starve_s: float = 1.5,
         target_s: Callable[[], float] = lambda: 0.0,
+        stalled: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`target_s`: seconds of sound a reply must have before it starts, asked at every start."""
+        """`target_s`: seconds of sound a reply must have before it starts, and better keeps while it plays.
+
+        `stalled`: the link is; a reply that has run dry is not given up for it.
+        """
         self.rate = rate
         self._frame_wait_s = frame_wait_s
         self._target_s = target_s
         self._lock = threading.Lock()
         self._replies = Replies(rate)
-        self._deck = Deck(rate, starve_s, self._replies, self._holds)
+        self._deck = Deck(rate, starve_s, self._replies, self._holds, stalled)
         self._held: deque[int] = deque(maxlen=_TURNS_HELD)
         self._framed: deque[int] = deque(maxlen=_REMEMBERED)
         self._silence = np.zeros(rate // 10, np.int16)
@@ -195,6 +199,7 @@ class Playout:
                 track = self._deck.current or self._next(now)
                 if track is None:
                     break
+                track.wanted_s = self._target_s()
                 at = plays_at + filled / self.rate
                 filled += self._deck.play(track, out[filled:], at, now)
                 if self._deck.current is track:  # it ran dry or is held

@@ -43,22 +43,27 @@ class Tape:
 
     def read(self, count: int) -> Pcm:
         """The next `count` samples, or those there are."""
-        count = min(count, self.left)
-        parts: list[Pcm] = []
-        index = bisect_right(self._starts, self.position) - 1
-        upto = self.position + count
-        while self.position < upto:
-            start = self._starts[index]
-            part = self._blocks[index][self.position - start : upto - start]
-            parts.append(part)
-            self.position += len(part)
-            index += 1
+        pcm = self.peek(self.position, count)
+        self.position += len(pcm)
         self._forget()
+        return pcm
+
+    def peek(self, at: int, count: int) -> Pcm:
+        """`count` samples from position `at` on, which is kept, or those there are."""
+        upto = min(at + count, self.end)
+        parts: list[Pcm] = []
+        index = bisect_right(self._starts, at) - 1
+        while at < upto:
+            start = self._starts[index]
+            part = self._blocks[index][at - start : upto - start]
+            parts.append(part)
+            at += len(part)
+            index += 1
         return np.concatenate(parts) if parts else np.zeros(0, np.int16)
 
     def wind_to(self, position: int) -> None:
-        """Go back to `position`, or to the oldest sample that is kept."""
-        self.position = min(max(position, self.oldest), self.position)
+        """Go to `position`, or to the oldest or newest sample that is kept."""
+        self.position = min(max(position, self.oldest), self.end)
 
     def _forget(self) -> None:
         while len(self._starts) > 1 and self._starts[1] <= self.position - self._kept:

@@ -25,7 +25,7 @@ _LEAP_S = 0.1
 
 _HALF = 8
 """Zero crossings of the interpolating kernel to either side."""
-_PHASES = 256
+PHASES = 256
 _CUTOFF = 0.94
 """Of half the lower rate: what lies above would fold back."""
 
@@ -84,7 +84,7 @@ class Played:
         self._samples = np.zeros(2 * self._kept, np.float32)
         self._filled = 0
         self._count = 0
-        self._reach, self._kernels = _kernels(rate)
+        self._reach, self._kernels = kernels(rate, MIC_RATE)
 
     def add(self, pcm: Pcm, at: float) -> None:
         """The device plays `pcm`, its first sample at edge clock `at`; returns at once."""
@@ -111,7 +111,7 @@ class Played:
         if low < high:
             end = self._filled - (self._count - high)
             stretch[low - first : high - first] = self._samples[end - (high - low) : end]
-        phases = ((places - floors) * _PHASES).astype(np.int64)
+        phases = ((places - floors) * PHASES).astype(np.int64)
         windows = np.lib.stride_tricks.sliding_window_view(stretch, 2 * self._reach)[floors - floors[0]]
         wave: Wave = np.einsum("ij,ij->i", windows, self._kernels[phases])
         return wave
@@ -137,11 +137,15 @@ class Played:
         self._count += len(wave)
 
 
-def _kernels(rate: int) -> tuple[int, NDArray[np.float32]]:
-    """Half the length of the kernel in samples, and the kernel for every phase, [phases, length], each of sum 1."""
-    cutoff = _CUTOFF * min(1.0, MIC_RATE / rate)
+def kernels(rate: int, out_rate: int) -> tuple[int, NDArray[np.float32]]:
+    """For reading sound of `rate` at `out_rate`, at any place between its samples.
+
+    Returns:
+        Half the length of the kernel in samples, and the kernel for each of 256 phases, [phases, length], of sum 1.
+    """
+    cutoff = _CUTOFF * min(1.0, out_rate / rate)
     reach = int(np.ceil(_HALF / cutoff))
-    offsets = np.arange(-reach + 1, reach + 1)[None, :] - (np.arange(_PHASES)[:, None] + 0.5) / _PHASES
+    offsets = np.arange(-reach + 1, reach + 1)[None, :] - (np.arange(PHASES)[:, None] + 0.5) / PHASES
     window = np.i0(8.0 * np.sqrt(np.clip(1.0 - (offsets / reach) ** 2, 0.0, 1.0)))
     kernels = np.sinc(offsets * cutoff) * window
     return reach, (kernels / kernels.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from avatar_contracts import VideoAck, VideoFrame, VideoKeyframe
 from avatar_edge.decoder import Decoder
@@ -54,15 +55,27 @@ class VideoReceiver:
         lost: Frames that could not be shown: missing, broken, or waiting for a keyframe.
     """
 
-    def __init__(self, session: Session, pairing: Pairing, on_frame: Callable[[int, float], None]) -> None:
-        """`on_frame(reply, now)` is called on the event loop for every usable frame."""
+    def __init__(
+        self,
+        session: Session,
+        pairing: Pairing,
+        on_frame: Callable[[int, float], None],
+        units: Callable[[int, VideoFrame], None] | None = None,
+    ) -> None:
+        """Both are called on the event loop for every usable frame, in the order of decoding.
+
+        `on_frame(reply, now)`; `units(number, frame)` where H.264 is passed on as it is, with the `Picture.unit` it
+        becomes.
+        """
         self.last_at: float | None = None
         self.width = self.height = self.lost = 0
         self._session = session
         self._pairing = pairing
         self._on_frame = on_frame
+        self._units = units
+        self._taken = 0
         self._decoder = Decoder()
-        self._undecoded: queue.Queue[VideoFrame | None] = queue.Queue()
+        self._undecoded: queue.Queue[tuple[VideoFrame, int] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._decode, name="video-decoder", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._epoch = 0
@@ -106,7 +119,11 @@ class VideoReceiver:
             await self._useless("overflow")
             return
         self._broken = False
-        self._undecoded.put(frame)
+        self._taken += 1
+        unit = self._taken if frame.codec == "h264" else 0
+        self._undecoded.put((frame, unit))
+        if unit and self._units is not None:
+            self._units(unit, frame)
         _frames.labels("taken").inc()
         self._on_frame(frame.reply, now)
 
@@ -114,6 +131,10 @@ class VideoReceiver:
         self.lost += 1
         _frames.labels(outcome).inc()
         await self._ask_keyframe()
+
+    def need_keyframe(self) -> None:
+        """Somebody cannot go on without a keyframe; called on the event loop."""
+        self._session.spawn(self._ask_keyframe(), "keyframe")
 
     async def _ask_keyframe(self) -> None:
         now = time.perf_counter()
@@ -131,12 +152,13 @@ class VideoReceiver:
     def _decode(self) -> None:
         epoch = 0
         failing = False
-        while (frame := self._undecoded.get()) is not None:
+        while (taken := self._undecoded.get()) is not None:
+            frame, unit = taken
             if frame.epoch != epoch:
                 epoch = frame.epoch
                 self._decoder.reset()
             try:
-                self._pairing.add(self._decoder.decode(frame))
+                self._pairing.add(replace(self._decoder.decode(frame), unit=unit))
                 failing = False
             except Exception as error:  # whatever is in one frame, the ones after it must be shown
                 _frames.labels("broken").inc()
@@ -154,4 +176,4 @@ class VideoReceiver:
     def _on_broken(self) -> None:
         self._broken = True
         self.lost += 1
-        self._session.spawn(self._ask_keyframe(), "keyframe")
+        self.need_keyframe()

@@ -11,6 +11,7 @@ from avatar_contracts import ReplyProposed, SessionConfig, SessionConfigured
 from avatar_contracts.session import Mode, Patience, Respond
 from avatar_edge.choices import Choices
 from avatar_edge.dialogue import Dialogue
+from avatar_edge.takeover import Takeover
 from avatar_runtime.bus import BusError
 from avatar_runtime.session import Session
 
@@ -23,6 +24,8 @@ class Wishes:
     _session: Session
     _dialogue: Dialogue
     _choices: Choices
+    _hear: Callable[[Mode], None]
+    _takeover: Takeover
 
     async def type(self, text: str) -> None:
         """Say `text` by typing it.
@@ -64,6 +67,23 @@ class Wishes:
         self._obey_mode()
         await self._session.publish(SessionConfigured(config=config))
 
+    async def real(self, on: bool) -> None:
+        """Show and hear the person themself in place of the clone, or the clone again, within 200 ms.
+
+        Meanwhile the clone hears and answers nothing. Raises `RealMissing` where there is nothing of theirs.
+        """
+        self._takeover.take(on=on)
+
+    @property
+    def real_on(self) -> bool:
+        """The person themself is shown and heard."""
+        return self._takeover.on
+
+    @property
+    def real_available(self) -> bool:
+        """There is a webcam or a microphone to take the clone's place with."""
+        return self._takeover.available
+
     @property
     def config(self) -> SessionConfig:
         """What holds now."""
@@ -75,8 +95,10 @@ class Wishes:
         return self._dialogue.commands.proposal
 
     def _obey_mode(self) -> None:
-        """Where the person's words are spoken back, their voice does not interrupt."""
-        self._dialogue.floor.ducks = self._choices.config.mode != "repeat"
+        """Where the person's words are spoken back, it is theirs that are heard, and their voice does not interrupt."""
+        mode = self._choices.config.mode
+        self._dialogue.floor.ducks = mode != "repeat"
+        self._hear(mode)
 
     async def _disclose(self, line: str, lacks: Callable[[], list[str]]) -> None:
         """Say the line the person must hear first, once somebody can."""

@@ -33,6 +33,12 @@ from avatar_runtime.bus import Bus, BusDisconnected, BusError, NoResponders, Req
 
 KINDS: tuple[Kind, ...] = ("asr", "llm", "tts", "face")
 PING_TIMEOUT_S = 0.25
+FAR_PING_TIMEOUT_S = 1.0
+"""The same on a link whose round trips take longer than a quarter of the first."""
+_NOBODY = "nobody"
+"""A worker there never is: to ask for it is to ask the server whether it is there."""
+QUIET_S = 0.5
+"""Nobody has answered for this long: it was the link that stalled."""
 RETRY_S = (0.05, 0.1, 0.2, 0.4)
 """Pauses between claims nobody takes; the last one repeats."""
 RETURN_S = 1.0
@@ -82,7 +88,10 @@ class Owner(Protocol):
 
 @dataclass
 class _Place:
-    """One kind's seat: who holds it now and how that is going. `tried` is the newest epoch ever asked for."""
+    """One kind's seat: who holds it now and how that is going.
+
+    `tried` is the newest epoch ever asked for; `linked`: the link was known to carry something before the newest ping.
+    """
 
     tried: int = 0
     worker: str = ""
@@ -91,6 +100,7 @@ class _Place:
     draining_since: float | None = None
     misses: int = 0
     missing: bool = False
+    linked: bool = True
 
 
 class Workers:
@@ -107,9 +117,9 @@ class Workers:
         settings: EdgeSettings,
         owner: Owner,
         *,
-        on_round_trip: Callable[[Kind, float], None] = lambda _kind, _seconds: None,
+        on_round_trip: Callable[[Kind, float, bool], None] = lambda _kind, _seconds, _answered: None,
     ) -> None:
-        """`on_round_trip(kind, seconds)` is told of every answered ping."""
+        """`on_round_trip(kind, seconds, answered)` is told of every ping, also of one not answered by then."""
         self.leases: dict[Kind, WorkerLease] = {}
         self._bus = bus
         self._session_id = session_id
@@ -118,6 +128,8 @@ class Workers:
         self._on_round_trip = on_round_trip
         self._places: dict[Kind, _Place] = {kind: _Place() for kind in KINDS}
         self._connected_at = 0.0
+        self._answered_at = 0.0  # any kind
+        self._trip_s = 0.0
         bus.on_state(self._on_bus)
 
     async def keep(self, kind: Kind) -> None:
@@ -221,11 +233,10 @@ class Workers:
     async def _ping(self, kind: Kind, place: _Place) -> str:
         subject = ids.worker_subject(kind, place.worker, "ping")
         sent_at = time.perf_counter()
+        timeout_s = min(FAR_PING_TIMEOUT_S, max(PING_TIMEOUT_S, 4.0 * self._trip_s))
         try:
             message = await self._bus.request(
-                subject,
-                encode_control(Ping(session=self._session_id, epoch=self.epoch(kind))),
-                timeout_s=PING_TIMEOUT_S,
+                subject, encode_control(Ping(session=self._session_id, epoch=self.epoch(kind))), timeout_s=timeout_s
             )
             pong = decode_control(message.data)
         except BusDisconnected:
@@ -235,14 +246,39 @@ class Workers:
             back_for_s = time.perf_counter() - self._connected_at
             return "" if back_for_s < RETURN_S else "died"
         except RequestTimeout:
+            self._note_trip(kind, time.perf_counter() - sent_at, answered=False)
+            linked, place.linked = place.linked, await self._link_lives(timeout_s)
+            if not (linked and place.linked):
+                place.answered_at = time.perf_counter()  # nothing can be known of it now
             silent_s = time.perf_counter() - max(place.answered_at, self._connected_at)
             return "hangs" if silent_s > self._settings.hang_s else ""
         except (BusError, ContractError) as error:
             logger.warning("ping.failed", kind=kind, error=str(error))
             return ""
-        place.answered_at = time.perf_counter()
-        self._on_round_trip(kind, place.answered_at - sent_at)
+        now = time.perf_counter()
+        if self._answered_at and now - max(self._answered_at, self._connected_at) > QUIET_S:
+            self._connected_at = now  # what was silent with the link has as much time as after a reconnect
+        place.answered_at = self._answered_at = now
+        place.linked = True
+        self._note_trip(kind, now - sent_at, answered=True)
         return self._judge(kind, place, pong) if isinstance(pong, Pong) else ""
+
+    def _note_trip(self, kind: Kind, seconds: float, *, answered: bool) -> None:
+        self._trip_s = seconds if not self._trip_s else 0.8 * self._trip_s + 0.2 * seconds
+        self._on_round_trip(kind, seconds, answered)
+
+    async def _link_lives(self, within_s: float) -> bool:
+        """Whether the server of the bus answers in the time a worker did not: then the silence is the worker's own."""
+        subject = ids.worker_subject("tts", _NOBODY, "ping")
+        try:
+            await self._bus.request(
+                subject, encode_control(Ping(session=self._session_id, epoch=0)), timeout_s=within_s
+            )
+        except NoResponders:
+            return True  # said by the server
+        except BusError:
+            return False
+        return True
 
     def _judge(self, kind: Kind, place: _Place, pong: Pong) -> str:
         now = time.perf_counter()

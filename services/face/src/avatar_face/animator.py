@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from typing import TYPE_CHECKING
 
 from avatar_contracts import (
@@ -15,6 +16,7 @@ from avatar_contracts import (
     VideoAck,
     VideoFrame,
     VideoKeyframe,
+    VideoRate,
 )
 from avatar_contracts.errors import PayloadTooLarge
 from avatar_face import framing
@@ -68,6 +70,7 @@ class Animator:
         session.on(PlaybackProgress, self.on_progress)
         session.on(VideoAck, self.on_ack)
         session.on(VideoKeyframe, self.on_keyframe)
+        session.on(VideoRate, self.on_rate)
         session.spawn(self._send(), "frames")
         self._stage.start()
 
@@ -103,8 +106,17 @@ class Animator:
         )
 
     async def on_ack(self, event: VideoAck) -> None:
-        """Credit for more frames."""
-        self._stage.post(lambda stage, at: stage.credit.acked(event.upto, at))
+        """Credit for more frames; how long it took tells how far away the edge is."""
+
+        def pay(stage: Stage, at: float) -> None:
+            stage.credit.acked(event.upto, at)
+            stage.timeline.far(stage.credit.trip_s)
+
+        self._stage.post(pay)
+
+    async def on_rate(self, event: VideoRate) -> None:
+        """What the link carries."""
+        self._stage.post(lambda stage, _: stage.limit(event.bitrate_bps, event.fps))
 
     async def on_keyframe(self, event: VideoKeyframe) -> None:
         """The edge cannot decode without a keyframe."""
@@ -165,6 +177,7 @@ class Animator:
             event = VideoFrame(
                 reply=shot.reply, pts=shot.pts, rate=shot.rate, codec=frame.codec, keyframe=frame.keyframe,
                 width=frame.width, height=frame.height, data=frame.data, last=shot.last,
+                sent_ms=round(time.perf_counter() * 1000),
             )  # fmt: skip
             try:
                 await self._session.publish(event)

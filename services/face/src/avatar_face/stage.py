@@ -69,6 +69,7 @@ class Stage:
         self.timeline: Timeline
         self.credit = Credit()
         self.wants_keyframe = True
+        self._limit: tuple[int, int] | None = None
 
     def start(self) -> None:
         """Begin to draw."""
@@ -78,6 +79,11 @@ class Stage:
         """Have a command run in the thread, soon and in order. May be called from any thread."""
         self._commands.append((command, time.perf_counter()))
         self._wake.set()
+
+    def limit(self, bitrate_bps: int, fps: int) -> None:
+        """What the link carries from the next frame on; called in the thread."""
+        self.timeline.thinning.want(fps)
+        self._limit = (bitrate_bps, fps)
 
     def stop(self) -> None:
         """End the thread and wait a moment until it has; called off the event loop."""
@@ -96,7 +102,7 @@ class Stage:
             return
         now = time.perf_counter()
         self.timeline = self._make_timeline(now)
-        self.credit = Credit(now)
+        self.credit = Credit(now, self.timeline.thinning.fps)
         while not self._stopping:
             try:
                 self._step(face, encoder)
@@ -132,6 +138,9 @@ class Stage:
 
     def _draw(self, face: FaceAnimator, encoder: Encoder, shot: Shot) -> None:
         began = time.perf_counter()
+        if self._limit is not None:
+            encoder.limit(*self._limit)
+            self._limit = None
         with self._busy():
             picture = face.render(shot.mouth, shot.pose)
             drawn = time.perf_counter()

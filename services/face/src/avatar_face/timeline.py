@@ -18,14 +18,16 @@ from avatar_face.controls import Mouth, Pose
 from avatar_face.idle import Idle
 from avatar_face.look import EASE_FRAMES, Look
 from avatar_face.speech import MAX_START_S, Drawn, Speech
-from avatar_face.ticks import IDLE_RATE, Ticks
+from avatar_face.ticks import IDLE_RATE, Thinning, Ticks
 from avatar_runtime.over import Over
 
 PREROLL = 4  # frames of a reply drawn before it plays
 FRESH_S = 4.0  # they are drawn anew after this long, which an edge takes as a return to the reply's beginning
-AHEAD_S = 0.16  # how far a playing reply is drawn ahead of the playhead
+AHEAD_S = 0.16  # how far a playing reply is drawn ahead of the playhead, on a short link
+FAR_S = 0.5  # the same on the longest
 RETURN_FRAMES = 1.5  # how far ahead of the last frame's end idle is drawn again, to be there in time
 LATE_S = 0.02  # a frame this far behind the playhead is not worth drawing
+_MARGIN_S = 0.06  # frames are to be there this long before they are shown
 REWIND_S = 0.8  # a playhead this far behind what was drawn has been set back; less may be a supply that stalled
 MOST_REPLIES = 8
 
@@ -50,13 +52,16 @@ class Timeline:
     Attributes:
         dropped: Frames that time has passed.
         refused: Chunks whose place or rate could not be right.
+        thinning: Which frames are left out.
     """
 
     def __init__(self, idle: Idle, fps: int, now: float) -> None:
         self.dropped = 0
         self.refused = 0
+        self.thinning = Thinning(fps)
         self._fps, self._step = fps, 1 / fps
-        self._ticks = Ticks(now, fps)
+        self._ahead_s, self._preroll = AHEAD_S, PREROLL
+        self._ticks = Ticks(now, fps, self.thinning)
         self._bearing, self._poise = Bearing(idle, now), Poise()
         self._speeches: dict[int, Speech] = {}
         self._speech: Speech | None = None  # the one that plays, is held, or is prepared to play
@@ -115,6 +120,11 @@ class Timeline:
                 self.cancel_reply(reply, now)
             # Otherwise its closing frames are still to be seen: the reply ends with its last frame.
 
+    def far(self, trip_s: float) -> None:
+        """The edge hears of a frame, and the face of its playhead, `trip_s` after the fact: draw so much earlier."""
+        self._ahead_s = min(FAR_S, max(AHEAD_S, trip_s + _MARGIN_S))
+        self._preroll = max(PREROLL, math.ceil(self._ahead_s * self._fps - 1e-6))
+
     # --- what to draw ------------------------------------------------------------------------------------------
 
     def shot(self, now: float) -> Shot | None:
@@ -142,7 +152,7 @@ class Timeline:
         idle = self._ticks.due
         if speech is None or speech.state != "playing":
             return max(idle, now)
-        ahead = now + speech.index * self._step - AHEAD_S - speech.playhead(now)
+        ahead = now + speech.index * self._step - self._ahead_s - speech.playhead(now)
         wanted = min(ahead, now + self._step) if ahead > now else now + self._step / 4
         return max(now + 0.002, wanted if speech.covered(now) else min(wanted, idle))
 
@@ -170,7 +180,7 @@ class Timeline:
     def _begin(self, speech: Speech, now: float) -> None:
         """Draw the first frames as if it played from now on, with open eyes."""
         speech.index, speech.begun_at = speech.first, now
-        speech.awake_from = now + PREROLL * self._step
+        speech.awake_from = now + self._preroll * self._step
         speech.look = Look(energy=self._look.energy)
         speech.drawn.clear()
 
@@ -180,7 +190,7 @@ class Timeline:
             if self._speech is not None and self._speech.state == "playing":
                 self._let_rest(self._speech, now)
             self._speech = speech
-        if speech.state == "playing" and speech.index * self._step - played_s > REWIND_S:
+        if speech.state == "playing" and speech.index * self._step - played_s > REWIND_S + self._ahead_s - AHEAD_S:
             self._let_rest(speech, now)
         self._poise.release()
         was, speech_now = speech.state, now - played_s  # the caller's time at the reply's beginning
@@ -251,18 +261,26 @@ class Timeline:
 
     def _ready(self, speech: Speech, now: float) -> bool:
         """Whether the reply's next frame is both known and wanted."""
+        self._thin(speech)
         at = speech.index * self._step
         if at > speech.ready_s or speech.drawn_whole:
             return False
         if speech.state == "playing":
-            return at <= speech.playhead(now) + AHEAD_S
+            return at <= speech.playhead(now) + self._ahead_s
         # Of one that this face joins in its middle nobody knows yet where it will play.
-        return speech.state == "waiting" and not speech.first and speech.index < PREROLL
+        return speech.state == "waiting" and not speech.first and speech.index < self._preroll
+
+    def _thin(self, speech: Speech) -> None:
+        """Leave out what is not wanted of a reply's next frames, but never its last one."""
+        wanted, end = self.thinning.next(speech.index), speech.end_index
+        if end is None or speech.index <= end:
+            speech.index = wanted if end is None else min(wanted, end)
 
     def _ends(self, speech: Speech, now: float) -> bool:
         """Whether the last frame is about to have been seen."""
         seen = speech.state == "playing" and speech.drawn_whole
-        return seen and speech.playhead(now) >= (speech.index - RETURN_FRAMES) * self._step
+        early_s = RETURN_FRAMES * self._step + self._ahead_s - AHEAD_S
+        return seen and speech.playhead(now) >= speech.index * self._step - early_s
 
     def _speak(self, speech: Speech, now: float) -> Shot:
         index, end = speech.index, speech.end_index

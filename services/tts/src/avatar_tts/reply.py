@@ -35,6 +35,8 @@ class Reply:
     """Its end has been told."""
     over: bool = False
     """Nothing of it may be heard any more."""
+    began_at: float = 0.0
+    """When its first sound was sent, on the steady clock."""
     _asked: dict[int, Asked] = field(default_factory=dict)
     _total: int | None = None
     _playing: int = -1

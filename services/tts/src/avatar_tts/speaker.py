@@ -29,6 +29,8 @@ from avatar_tts.settings import TtsSettings
 MAX_SENTENCE_CHARS = 2_000
 """Two minutes of speech: more than that is no sentence but a fault."""
 LOST_SENTENCE_S = 1.0
+AT_ONCE_S = 0.8
+"""So much of a reply is sent as fast as it is made; the rest at the pace of the settings."""
 
 _sentences = metrics.counter("avatar_tts_sentences_total", "Sentences taken", ["engine", "outcome"])
 _first_chunk = metrics.histogram(
@@ -57,6 +59,7 @@ class Speaker:
         self._replies = Replies()
         self._speaking: Reply | None = None  # the one whose sentence the engine is at
         self._wake = asyncio.Event()
+        self._turned = asyncio.Event()  # what is spoken may be for nobody any more
         self._foreign: set[str] = set()
         session.on(LlmSentence, self.on_sentence)
         session.on(LlmDone, self.on_done)
@@ -118,6 +121,7 @@ class Speaker:
         """Stop the engine when what it speaks is for nobody any more."""
         if self._speaking is not None and self._speaking.over and self._voice is not None:
             self._voice.cancel()
+        self._turned.set()
         self._wake.set()
 
     async def _begin(self, turn: int, number: int) -> Reply:
@@ -246,6 +250,8 @@ class Speaker:
         """Send one chunk; False when the reply has ended meanwhile and nothing more of it may go out."""
         if reply.over:
             return False
+        if not await self._pace(reply, cut.start / voice.rate):
+            return False
         if reply.clock == 0:
             metrics.observe(_first_chunk.labels(self._engine.info.name), time.perf_counter() - asked.at)
         samples = len(cut.pcm) // 2
@@ -265,6 +271,19 @@ class Speaker:
             )
         )
         return True
+
+    async def _pace(self, reply: Reply, at_s: float) -> bool:
+        """Wait until the sound at `at_s` of a reply may be sent; False when the reply has ended meanwhile."""
+        clock, pace = asyncio.get_running_loop().time, self._settings.pace
+        if not reply.clock:
+            reply.began_at = clock()
+        due = reply.began_at + (at_s - AT_ONCE_S) / pace if pace else 0.0
+        while not reply.over and clock() < due:
+            self._turned.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._turned.wait()
+        return not reply.over
 
     async def _language(self, voice: Voice, reply: Reply, wanted: str) -> str:
         """The language to speak: the one asked for, or the fallback, of which the user is told once."""

@@ -12,27 +12,38 @@ from typing import Any
 import msgspec
 
 from avatar_cli import machine
-from avatar_cli.bench import bus, face, latency, load, sync
+from avatar_cli.bench import bus, face, latency, links, load, soak, sync
 from avatar_cli.bench.figures import Figure, Limit, spread
 from avatar_cli.bench.mind import PACED
 from avatar_cli.console import say, table
 from avatar_cli.errors import BenchFailed
-from avatar_cli.stack import SERVICES, Stack, private_stack
+from avatar_cli.names import SERVICES
+from avatar_cli.stack import Stack, private_stack
 
+_LONG = ("links", "soak")
 _START_LIMIT = (Limit("max", 15.0),)
 
 
 class Bench:
-    """One run: `quick` asks for a check of the machinery rather than a result."""
+    """One run: `quick` asks for a check of the machinery rather than a result, `minutes` is the length of a soak."""
 
-    def __init__(self, *, quick: bool) -> None:
+    def __init__(self, *, quick: bool, minutes: float = 10.0) -> None:
         self.quick = quick
+        self.minutes = minutes
         self.figures: list[Figure] = []
         self._starts_s: list[float] = []
 
     def measurements(self) -> dict[str, Callable[[], list[Figure]]]:
         """Every measurement by name."""
-        return {"bus": self._bus, "face": self._face, "load": self._load, "sync": self._sync, "latency": self._latency}
+        return {
+            "bus": self._bus,
+            "face": self._face,
+            "load": self._load,
+            "sync": self._sync,
+            "latency": self._latency,
+            "links": self._links,
+            "soak": self._soak,
+        }
 
     def run(self, names: list[str]) -> None:
         """Make the named measurements."""
@@ -70,6 +81,14 @@ class Bench:
         with self._stack() as stack:
             return latency.measure(stack, 3 if self.quick else latency.UTTERANCES)
 
+    def _links(self) -> list[Figure]:
+        with self._stack() as stack:
+            return links.measure(stack, 1 if self.quick else 4, quick=self.quick)
+
+    def _soak(self) -> list[Figure]:
+        with self._stack() as stack:
+            return soak.measure(stack, 1.0 if self.quick else self.minutes)
+
     @contextmanager
     def _stack(self) -> Iterator[Stack]:
         began_at = time.monotonic()
@@ -78,14 +97,17 @@ class Bench:
             yield stack
 
 
-def run(out: Path, quick: bool, only: list[str]) -> None:
-    """Measure and write ``bench.json``; figures beyond their limits are shown, not an error."""
-    bench = Bench(quick=quick)
+def run(out: Path, quick: bool, only: list[str], minutes: float = 10.0) -> None:
+    """Measure and write ``bench.json``; figures beyond their limits are shown, not an error.
+
+    The links and the soak take minutes: they are measured only when they are asked for.
+    """
+    bench = Bench(quick=quick, minutes=minutes)
     known = list(bench.measurements())
     unknown = [name for name in only if name not in known]
     if unknown:
         raise BenchFailed(f"There is no measurement {unknown[0]!r}; there are: {', '.join(known)}.")
-    bench.run([name for name in known if not only or name in only])
+    bench.run([name for name in known if (name in only if only else name not in _LONG)])
     out.mkdir(parents=True, exist_ok=True)
     path = out / "bench.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode(_document(bench))) + b"\n")

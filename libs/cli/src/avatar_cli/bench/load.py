@@ -67,7 +67,7 @@ def _write_sound(path: Path, silence_s: float, lines: int) -> None:
 def _edge(stack: Stack, sound: Path) -> Iterator[subprocess.Popen[bytes]]:
     """An edge process on the stack's bus whose microphone plays `sound` from the moment the block begins."""
     port = free_port()
-    flags = {"bus.url": stack.plan.bus_url, "health-port": str(port), "mic": str(sound), "mic-noise-dbfs": "-70"}
+    flags = {"bus.url": stack.plan.bus_url, "health-port": str(port), "mic": f"file:{sound}", "mic-noise-dbfs": "-70"}
     command = [sys.executable, "-m", "avatar_edge", *(f"--{key}={given}" for key, given in flags.items())]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as edge:
         try:

@@ -11,7 +11,8 @@ from avatar_cli.console import table
 from avatar_cli.errors import CliError
 from avatar_runtime.settings import SettingsError, describe, load
 
-_KINDS = ("asr", "llm", "tts", "face", "edge")
+_KINDS = ("asr", "llm", "tts", "face", "edge", "web", "cli")
+_MODULES = {"web": "avatar_edge.web.settings", "cli": "avatar_cli.settings"}
 
 
 def run(service: str | None) -> None:
@@ -28,5 +29,5 @@ def run(service: str | None) -> None:
 
 def settings_type(kind: str) -> type[msgspec.Struct]:
     """The settings class of a service: the ``…Settings`` struct of its own `settings` module."""
-    module = importlib.import_module(f"avatar_{kind}.settings")
+    module = importlib.import_module(_MODULES.get(kind, f"avatar_{kind}.settings"))
     return cast("type[msgspec.Struct]", getattr(module, f"{kind.capitalize()}Settings"))

@@ -9,6 +9,7 @@ import msgspec
 
 from avatar_cli import discovery
 from avatar_cli.console import megabytes, say, table
+from avatar_cli.names import PAGE
 from avatar_cli.probes import without_password
 from avatar_cli.settings import CliSettings, load_cli
 from avatar_cli.stack import BROKER, Member, Stack
@@ -32,8 +33,8 @@ def show(stack: Stack, settings: CliSettings) -> None:
         say(f"The bus is away: {error}", style="red")
         found = []
     engines = {instance.health: instance.engine for instance in found}
-    rows = [_row(member, engines.get(member.url, "")) for member in members]
-    here = {member.url for member in members}
+    rows = [_row(member, engines.get(member.health, "")) for member in members]
+    here = {member.health for member in members}
     rows += [(i.kind, "elsewhere", "-", i.health, i.engine, "-") for i in found if i.health not in here]
     table("", ("service", "state", "pid", "answers at", "engine", "memory"), rows, right=("pid", "memory"))
     total = sum(member.rss_bytes for member in members)
@@ -45,4 +46,6 @@ def _row(member: Member, engine: str) -> tuple[str, ...]:
     pid = str(member.process.pid or "-")
     if member.name == BROKER:
         engine = "nats-server"
+    if member.name == PAGE:
+        engine = "browser calls"
     return member.name, state, pid, without_password(member.url), engine or "-", megabytes(member.rss_bytes)

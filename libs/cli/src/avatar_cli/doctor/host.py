@@ -1,8 +1,8 @@
-"""Checks of the machine itself: Python, memory, disk, clock, GPU, ports."""
+"""Checks of the machine itself: Python, memory, disk, timer, GPU, browser."""
 
 from __future__ import annotations
 
-import ctypes.util
+import os
 import shutil
 import sys
 import time
@@ -13,13 +13,18 @@ import psutil
 
 from avatar_cli import machine
 from avatar_cli.doctor.check import Check, judge
-from avatar_cli.probes import broker_answers, is_free, port_of
-from avatar_cli.settings import load_cli
 
 _DISK_GB = 1.0
 _MEMORY_GB = 2.0
 """All five services and the broker together stay below 1.6 GB."""
 _OVERSLEEP_MS = 5.0
+_BROWSERS = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "microsoft-edge", "firefox")
+_APPLICATIONS = tuple(f"/Applications/{name}.app" for name in ("Google Chrome", "Safari", "Firefox", "Microsoft Edge"))
+_WINDOWS = (
+    "Google/Chrome/Application/chrome.exe",
+    "Microsoft/Edge/Application/msedge.exe",
+    "Mozilla Firefox/firefox.exe",
+)
 
 
 def checks() -> Iterator[Check]:
@@ -28,10 +33,9 @@ def checks() -> Iterator[Check]:
     yield processor()
     yield memory()
     yield disk(Path.cwd())
-    yield clock()
-    yield Check("gpu", "ok", machine.gpu_name() or "none; nothing that ships with Avatar needs one")
-    yield broker_port()
-    yield portaudio()
+    yield timer()
+    yield gpu()
+    yield browser()
 
 
 def python() -> Check:
@@ -63,7 +67,7 @@ def disk(folder: Path) -> Check:
     return judge("disk", f"{free_gb:.1f} GB free in {folder}", fix, good=free_gb >= _DISK_GB, otherwise="warn")
 
 
-def clock() -> Check:
+def timer() -> Check:
     """How late a sleep of 1 ms ends: frames of sound and picture are paced by it."""
     late_ms = []
     for _ in range(30):
@@ -72,21 +76,23 @@ def clock() -> Check:
         late_ms.append((time.perf_counter() - before) * 1000 - 1)
     worst = sorted(late_ms)[-3]
     fix = "The system is very busy or its timer is coarse: close other programs."
-    return judge("clock", f"a sleep ends {worst:.1f} ms late", fix, good=worst < _OVERSLEEP_MS, otherwise="warn")
+    return judge("timer", f"a sleep ends {worst:.1f} ms late", fix, good=worst < _OVERSLEEP_MS, otherwise="warn")
 
 
-def broker_port() -> Check:
-    """Whether the broker's port is free, or already serves NATS."""
-    url = load_cli().bus.url
-    port = port_of(url)
-    if broker_answers(url):
-        return Check("bus", "ok", f"a NATS server answers at {url}")
-    fix = f"Another program uses port {port}: stop it, or set AVATAR_BUS__URL=nats://127.0.0.1:PORT."
-    return judge("bus", f"port {port} for {url} is {'free' if is_free(port) else 'taken'}", fix, good=is_free(port))
+def gpu() -> Check:
+    """The graphics processor, which nothing that ships with Avatar needs."""
+    return Check("gpu", "ok", machine.gpu_name() or "none; nothing that ships with Avatar needs one")
 
 
-def portaudio() -> Check:
-    """The one system library, needed for real sound devices only."""
-    found = ctypes.util.find_library("portaudio")
-    fix = "Only a real microphone or loudspeaker needs it: `apt install libportaudio2`. Demo and tests do not."
-    return judge("libportaudio", found or "not installed", fix, good=bool(found), otherwise="warn")
+def browser() -> Check:
+    """A browser in which the page of `avatar up` can be opened on this machine."""
+    found = next((name for name in _BROWSERS if shutil.which(name)), "")
+    if not found and sys.platform == "darwin":
+        found = next((app.stem for app in map(Path, _APPLICATIONS) if app.exists()), "")
+    if not found and sys.platform == "win32":
+        roots = [os.environ.get(name, "") for name in ("ProgramFiles", "ProgramFiles(x86)", "LocalAppData")]
+        found = next(
+            (path.stem for root in roots for path in (Path(root) / tail for tail in _WINDOWS) if path.exists()), ""
+        )
+    fix = "Only a call in the browser needs one: install Chrome, Edge, Firefox or Safari, or open the page elsewhere."
+    return judge("browser", found or "none found", fix, good=bool(found), otherwise="warn")

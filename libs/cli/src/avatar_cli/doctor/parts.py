@@ -7,7 +7,8 @@ import inspect
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +33,23 @@ _MODELS = {
 }
 
 
-def checks() -> Iterator[Check]:
-    """Every check of the parts; the engines come last because they take longest."""
+def groups() -> list[tuple[str, Callable[[], Iterable[Check]]]]:
+    """The checks of the parts by name, such as can be made side by side; the engines take longest."""
+    loading = [(f"engine: {kind}", partial(_alone, engine, kind)) for kind in ("asr", "llm", "tts", "face")]
+    return [("parts", files), *loading, ("settings", partial(_alone, settings, "edge"))]
+
+
+def files() -> Iterator[Check]:
+    """What is looked at and not loaded."""
     yield broker()
     for what, place in _MODELS.items():
         yield model(what, place)
     yield espeak()
     yield h264()
-    for kind in ("asr", "llm", "tts", "face"):
-        yield engine(kind)
-    yield settings("edge")
+
+
+def _alone(check: Callable[[str], Check], kind: str) -> list[Check]:
+    return [check(kind)]
 
 
 def broker() -> Check:

@@ -13,7 +13,8 @@ from avatar_cli.eval.case import Case, measured
 from avatar_cli.eval.plan import Item, Job
 from avatar_cli.eval.rig import Rig, observed
 from avatar_cli.eval.take import Condition
-from avatar_cli.stack import SERVICES, private_stack
+from avatar_cli.names import SERVICES
+from avatar_cli.stack import private_stack
 
 SHORT_ANSWER = "That is a good question, and I like it."
 LONG_ANSWER = (

@@ -14,6 +14,8 @@ from typing import Self
 
 CHUNK_BYTES = 4096
 """Small, so that two connections share a slow link fairly."""
+_SOCKET_BYTES = 32_768
+"""What the system may hold of a connection at the proxy's end: the queue is to be in the proxy."""
 _ABORT = struct.pack("ii", 1, 0)
 
 
@@ -25,6 +27,9 @@ class Faults:
         delay_s: Time every byte spends on the way.
         jitter_s: Up to this much more, at random; order is kept, as TCP keeps it.
         rate_bytes_s: Capacity shared by all connections; 0 is unlimited.
+        queue_bytes: Length of the one queue in front of that bottleneck, in which everything waits in the order it
+            came, as in a plain router; senders are held up while it is full. 0: every connection has a queue of its
+            own and they take turns, as behind fair queueing.
         stalled: Nothing moves; what was sent arrives when this ends.
         black_hole: What is sent is swallowed for good, and the sender never learns.
     """
@@ -32,6 +37,7 @@ class Faults:
     delay_s: float = 0.0
     jitter_s: float = 0.0
     rate_bytes_s: float = 0.0
+    queue_bytes: int = 0
     stalled: bool = False
     black_hole: bool = False
 
@@ -74,7 +80,9 @@ class Proxy:
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=CHUNK_BYTES)
+        listening = _small_socket()
+        listening.bind(("127.0.0.1", 0))
+        self._server = await asyncio.start_server(self._accept, sock=listening, limit=CHUNK_BYTES)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -113,9 +121,12 @@ class Proxy:
         if self.refusing:
             _abort(writer)
             return
+        calling = _small_socket()
         try:
-            server_reader, server_writer = await asyncio.open_connection(*self._target, limit=CHUNK_BYTES)
+            await asyncio.get_running_loop().sock_connect(calling, self._target)
+            server_reader, server_writer = await asyncio.open_connection(sock=calling, limit=CHUNK_BYTES)
         except OSError:
+            calling.close()
             _abort(writer)
             return
         ends = {writer, server_writer}
@@ -146,9 +157,21 @@ class Proxy:
             faults: Faults = getattr(self, way)
             if faults.black_hole:
                 continue
-            due = max(due, clock() + faults.delay_s + self._random.uniform(0, faults.jitter_s))
+            passed = await self._queue(way, faults, len(chunk)) if faults.queue_bytes else clock()
+            due = max(due, passed + faults.delay_s + self._random.uniform(0, faults.jitter_s))
             await carried.put(due, chunk)
         await carried.put(due, b"")
+
+    async def _queue(self, way: str, faults: Faults, size: int) -> float:
+        """When `size` bytes have passed the bottleneck, behind all that came before them on any connection."""
+        clock = asyncio.get_running_loop().time
+        if not faults.rate_bytes_s:
+            return clock()
+        # A fault is a plain field anyone may set: how long it is full may change meanwhile.
+        while (full_s := self._free_at[way] - clock() - (faults.queue_bytes - size) / faults.rate_bytes_s) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(full_s)
+        self._free_at[way] = max(self._free_at[way], clock()) + size / faults.rate_bytes_s
+        return self._free_at[way]
 
     async def _deliver(self, way: str, writer: asyncio.StreamWriter, carried: _Carried) -> None:
         clock = asyncio.get_running_loop().time
@@ -159,7 +182,7 @@ class Proxy:
                 await asyncio.sleep(max(due - clock(), 0.005))
             if not chunk:
                 raise ConnectionResetError
-            if faults.rate_bytes_s:
+            if faults.rate_bytes_s and not faults.queue_bytes:
                 start = max(self._free_at[way], clock())
                 self._free_at[way] = start + len(chunk) / faults.rate_bytes_s
                 await asyncio.sleep(self._free_at[way] - clock())
@@ -190,6 +213,13 @@ class _Carried:
             self._bytes -= len(chunk)
             self._changed.notify_all()
         return due, chunk
+
+
+def _small_socket() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setblocking(False)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BYTES)
+    return made
 
 
 def _abort(writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,1 @@
+"""Real devices: microphones, loudspeakers and loopbacks by PortAudio, the virtual camera, the webcam."""
