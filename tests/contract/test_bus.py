@@ -223,11 +223,15 @@ async def test_a_subscription_ended_during_an_outage_stays_ended(network, bus):
 
 async def test_every_change_of_state_is_told_once(network, bus):
     states = []
+    forgotten = []
     bus.on_state(states.append)
+    forget = bus.on_state(forgotten.append)
     await network.begin_outage()
+    await until(lambda: len(states) >= 1)
+    forget()
     await network.end_outage()
     await until(lambda: len(states) >= 2)
-    assert states == [False, True]
+    assert (states, forgotten) == ([False, True], [False])
 
 
 async def test_a_closed_bus_sends_nothing_and_closing_twice_is_harmless(network):

@@ -79,8 +79,8 @@ class Bus(Protocol):
     def connected(self) -> bool:
         """Whether a publish would reach the server now."""
 
-    def on_state(self, callback: Callable[[bool], None]) -> None:
-        """Call `callback` with True or False at every change of `connected`."""
+    def on_state(self, callback: Callable[[bool], None]) -> Callable[[], None]:
+        """Call `callback` with True or False at every change of `connected`, until what is returned is called."""
 
     async def publish(
         self, subject: str, data: bytes, headers: Mapping[str, str] | None = None, reply: str = ""

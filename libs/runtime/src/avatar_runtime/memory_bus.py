@@ -49,12 +49,13 @@ class MemoryBus:
         """Begin or end an outage."""
         if connected != self._connected:
             self._connected = connected
-            for callback in self._state_callbacks:
+            for callback in tuple(self._state_callbacks):
                 callback(connected)
 
-    def on_state(self, callback: Callable[[bool], None]) -> None:
+    def on_state(self, callback: Callable[[bool], None]) -> Callable[[], None]:
         """See `Bus.on_state`."""
         self._state_callbacks.append(callback)
+        return lambda: self._state_callbacks.remove(callback)
 
     async def publish(
         self, subject: str, data: bytes, headers: Mapping[str, str] | None = None, reply: str = ""

@@ -247,7 +247,7 @@ class NatsBus:
         if connected == self._told:
             return
         self._told = connected
-        for callback in self._state_callbacks:
+        for callback in tuple(self._state_callbacks):
             callback(connected)
 
     @property
@@ -255,9 +255,10 @@ class NatsBus:
         """See `Bus.connected`."""
         return bool(self._client.is_connected)
 
-    def on_state(self, callback: Callable[[bool], None]) -> None:
+    def on_state(self, callback: Callable[[bool], None]) -> Callable[[], None]:
         """See `Bus.on_state`."""
         self._state_callbacks.append(callback)
+        return lambda: self._state_callbacks.remove(callback)
 
     async def publish(
         self, subject: str, data: bytes, headers: Mapping[str, str] | None = None, reply: str = ""

@@ -14,6 +14,7 @@ from avatar_contracts import (
     ErrorRaised,
     Kind,
     SessionClosed,
+    TtsChunk,
     VideoFrame,
     WorkerLease,
     ids,
@@ -108,7 +109,7 @@ class Call(Wishes):
             frame_wait_s=settings.frame_wait_s,
             starve_s=settings.starve_s,
             target_s=lambda: self._jitter.target_s,
-            stalled=self._link.silent,
+            stalled=lambda: bus.connected and self._link.silent(),
         )
         self._devices = (mic, speaker)
         self._mic = MicPublisher(self._session, mic, recorder.mic if recorder else None)
@@ -173,6 +174,7 @@ class Call(Wishes):
         self._closed = False
         self._began_at = 0.0
         self._session.on(ErrorRaised, self._on_error)
+        self._session.on(TtsChunk, self._link.sound)
 
     # --- for the program around it -----------------------------------------------------------------------------
 

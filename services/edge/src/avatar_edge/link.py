@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from avatar_contracts import VideoFrame, VideoRate
+from avatar_contracts import TtsChunk, VideoFrame, VideoRate
 from avatar_edge.jitter import NetworkJitter
 from avatar_edge.rate import RateControl
 from avatar_runtime import log, metrics
@@ -91,6 +91,10 @@ class Link:
         self._session.spawn(self._run(), "link")
 
     # --- what happens ------------------------------------------------------------------------------------------
+
+    async def sound(self, chunk: TtsChunk) -> None:
+        """A piece of the voice came."""
+        self._control.sound(self._clock())
 
     async def _on_frame(self, frame: VideoFrame) -> None:
         now = self._clock()

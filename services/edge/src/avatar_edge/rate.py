@@ -19,6 +19,11 @@ FLOOR_BPS = 300_000
 CEILING_BPS = 4_000_000
 START_BPS = 1_500_000
 """What a face sends that was told nothing."""
+FAR_START_BPS = 900_000
+"""The same where the round trip is long: the link may be thin, and the voice is still to come."""
+FAR_S = 0.02
+_TALK_S = 1.5
+"""On such a link more is tried only this soon after sound of the voice: what fits beside it fits."""
 BITS_A_PIXEL = 0.25
 """More than this shows nothing more of a face: 1.6 Mbit/s at 512 x 512 and 25 a second."""
 FEWER_FPS = (20, 15)
@@ -43,7 +48,7 @@ _GROWTH = 0.08
 _CAREFUL_GROWTH = 0.02
 _NEAR = (0.95, 1.15)
 """Between these shares of the rate that was last too much the growth is careful …"""
-_KNEE_S = 15.0
+_KNEE_S = 30.0
 """… for this long."""
 _USED = 1.5
 """What is asked for is at most this much more than what is sent: an encoder with nothing to say proves nothing."""
@@ -84,7 +89,12 @@ class Queue:
         self._forget(now)
         if len(self._recent) < _ENOUGH:
             return 0.0
-        return min(delay for _, delay in self._recent) - min(least for _, least in self._parts)
+        return min(delay for _, delay in self._recent) - self.least_s
+
+    @property
+    def least_s(self) -> float:
+        """The least delay of the last half minute; 0 when there is none."""
+        return min((least for _, least in self._parts), default=0.0)
 
     def _forget(self, now: float) -> None:
         while self._recent and self._recent[0][0] < now - _RECENT_S:
@@ -152,6 +162,8 @@ class RateControl:
         self._exact_bps = float(self.bitrate_bps)
         self._knee = (self._exact_bps, -math.inf)  # the rate that was too much, and when
         self._trip_s = 0.0
+        self._trips = 0
+        self._talk_at = -math.inf
         self._blind_until = 0.0
         self._crowded_at = -math.inf
         self._episode: tuple[float, float] | None = None  # the rate before the queue came, and when
@@ -170,6 +182,17 @@ class RateControl:
         """A round trip to the voice."""
         self.voice.add(seconds, now)
         self._trip_s = seconds if not self._trip_s else 0.9 * self._trip_s + 0.1 * seconds
+        self._trips += 1
+        if self._trips == _ENOUGH and self._far:
+            self._exact_bps = min(self._exact_bps, FAR_START_BPS)
+
+    @property
+    def _far(self) -> bool:
+        return self.voice.least_s > FAR_S
+
+    def sound(self, now: float) -> None:
+        """Sound of the voice came."""
+        self._talk_at = now
 
     def anew(self) -> None:
         """Another face, perhaps on another machine: its clock has nothing to do with the last one's."""
@@ -225,7 +248,8 @@ class RateControl:
             self._stepped_at = now
         if not self._step and now - self._stepped_at > _FPS_UP_S[1]:
             self._fps_up_s = _FPS_UP_S[0]
-        if self._exact_bps > _USED * self.flow.bps(now):
+        untried = self._far and now - self._talk_at > _TALK_S
+        if untried or self._exact_bps > _USED * self.flow.bps(now):
             return
         knee_bps, at = self._knee
         near = now - at < _KNEE_S and _NEAR[0] < self._exact_bps / knee_bps < _NEAR[1]

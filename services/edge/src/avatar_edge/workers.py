@@ -130,7 +130,7 @@ class Workers:
         self._connected_at = 0.0
         self._answered_at = 0.0  # any kind
         self._trip_s = 0.0
-        bus.on_state(self._on_bus)
+        self._forget_bus = bus.on_state(self._on_bus)
 
     async def keep(self, kind: Kind) -> None:
         """Hold a worker of `kind` for ever; run one per kind as a task."""
@@ -146,7 +146,8 @@ class Workers:
                 await asyncio.sleep(RETRY_S[-1])
 
     async def release(self) -> None:
-        """Give every worker back."""
+        """Give every worker back; done once."""
+        self._forget_bus()
         await asyncio.gather(*(self._release(kind, lease.worker, lease.epoch) for kind, lease in self.leases.items()))
         self.leases.clear()
 

@@ -38,9 +38,3 @@ def site(stack, settings):
                 await lobby.close()
 
     return serve
-
-
-@pytest.fixture
-def door():
-    """Serve a door of the test's own."""
-    return serving

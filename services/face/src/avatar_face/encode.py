@@ -20,7 +20,7 @@ GOP_S = 10
 """Nothing is lost on the bus without being noticed, and then a keyframe is asked for: these are for recordings."""
 ROOM = 1.5
 """An encoder is opened for this much more than is wanted, so that it can follow the link up without a keyframe …"""
-SPAN = 3.0
+SPAN = 2.0
 """… and follows it down to this share of what it was opened for: below, its keyframes would be too large."""
 LEAST_QUALITY = 20
 

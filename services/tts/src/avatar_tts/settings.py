@@ -36,7 +36,7 @@ class TtsSettings(ServiceSettings, kw_only=True, frozen=True, forbid_unknown_fie
         first_chunk_ms: Least sound in a sentence's first chunk; the face needs 240 ms to begin.
         chunk_ms: Sound in each further chunk.
         sentences_ahead: Sentences prepared beyond the one being played.
-        pace: How much faster than it sounds a reply is sent after its first 0.8 s: all at once would fill a thin link,
+        pace: How much faster than it sounds a reply is sent after its beginning: all at once would fill a thin link,
             and the lips would come late. 0: as fast as it is made.
         espeak: The embedded voice.
     """

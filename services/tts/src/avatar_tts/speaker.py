@@ -29,8 +29,8 @@ from avatar_tts.settings import TtsSettings
 MAX_SENTENCE_CHARS = 2_000
 """Two minutes of speech: more than that is no sentence but a fault."""
 LOST_SENTENCE_S = 1.0
-AT_ONCE_S = 0.8
-"""So much of a reply is sent as fast as it is made; the rest at the pace of the settings."""
+AT_ONCE_S = 0.3
+"""What begins within this of a reply is sent as fast as it is made; the rest at the pace of the settings."""
 
 _sentences = metrics.counter("avatar_tts_sentences_total", "Sentences taken", ["engine", "outcome"])
 _first_chunk = metrics.histogram(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 from aiortc.rtp import RtcpSrPacket
 
@@ -83,13 +84,8 @@ class Peer:
         sound = connection.addTransceiver(self._voice, "sendrecv")
         picture = connection.addTransceiver(self._picture, "sendonly")
         # A choice of codecs counts only for transceivers that are there before the offer.
-        picture.setCodecPreferences(
-            [
-                codec
-                for codec in RTCRtpSender.getCapabilities("video").codecs
-                if codec.mimeType == "video/rtx" or _H264.items() <= codec.parameters.items()
-            ]
-        )
+        sound.setCodecPreferences(_codecs("audio", "audio/opus", {}))
+        picture.setCodecPreferences(_codecs("video", "video/H264", _H264))
         picture.sender._stream_id = sound.sender._stream_id  # noqa: SLF001 - one stream: the browser keeps them in step
         await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         if sound.mid is None or picture.mid is None:
@@ -156,6 +152,16 @@ class _Tap:
         """A packet came, its payload as it was; nothing is given to the library's own decoder."""
         self._mic.packet(packet.sequence_number, packet._data)  # noqa: SLF001 - where the library puts it
         return False, None
+
+
+def _codecs(kind: str, wanted: str, parameters: dict[str, str]) -> list[RTCRtpCodecCapability]:
+    """The one codec that is sent, and retransmission."""
+    return [
+        codec
+        for codec in RTCRtpSender.getCapabilities(kind).codecs
+        if codec.mimeType == f"{kind}/rtx"
+        or (codec.mimeType == wanted and parameters.items() <= codec.parameters.items())
+    ]
 
 
 def _tell_time(sender: Any, track: PacketTrack) -> None:

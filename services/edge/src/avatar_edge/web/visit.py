@@ -17,7 +17,6 @@ from avatar_edge.web.camera import PeerCamera
 from avatar_edge.web.channel import Channel
 from avatar_edge.web.desk import Desk
 from avatar_edge.web.feed import Feed
-from avatar_edge.web.line import Exchange
 from avatar_edge.web.microphone import PeerMic
 from avatar_edge.web.peer import Devices, OfferRefused, Peer, PeerState
 from avatar_edge.web.protocol import Answer, FromPage, Hello, Offer, Problem
@@ -46,7 +45,7 @@ class Lobby:
 
     def __init__(self, bus: Bus, video_bus: Bus, settings: WebSettings, edge: EdgeSettings) -> None:
         """The buses are shared by all visits; `edge` is what holds for their calls."""
-        self._buses = (Exchange(bus), Exchange(video_bus))
+        self._buses = (bus, video_bus)
         self._settings = settings
         self._edge = edge
         self._ice = tuple(map(ice_server, settings.ice))
@@ -77,9 +76,7 @@ class Lobby:
         _visits.labels("let_in").inc()
         _open.set(len(self._visits))
         try:
-            sound, picture = self._buses
-            with sound.lend() as bus, picture.lend() as video_bus:
-                await Visit(channel, (bus, video_bus), self._edge, self._ice).run()
+            await Visit(channel, self._buses, self._edge, self._ice).run()
         finally:
             del self._visits[task]
             _open.set(len(self._visits))

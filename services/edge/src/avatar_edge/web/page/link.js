@@ -21,11 +21,11 @@ export function linked(link) {
   const picture = link.fps ? `${link.fps.toFixed(1)} fps` : 'no picture';
   write(byId('link-short'), link.connected ? `${milliseconds(link.rtt_ms)} · ${picture}` : 'bus away');
   if (!panel.open) return;
-  const asked = link.asked_kbps ? ` of ${bitrate(link.asked_kbps)} asked` : '';
   show('Bus', link.connected ? 'connected' : 'away', 'The way between the edge and its services');
   show('Round trip to the voice', milliseconds(link.rtt_ms), 'Median');
   show('Sound held', milliseconds(link.buffer_ms), 'Held back against the jitter of the link');
-  show('Picture from the face', `${picture} · ${bitrate(link.kbps)}${asked}`, 'Over the last seconds');
+  show('Picture from the face', `${picture} · ${bitrate(link.kbps)}`, 'Over the last seconds');
+  show('Asked of the face', link.asked_kbps ? bitrate(link.asked_kbps) : '–', 'As much as the link carries');
   show('Pictures lost', String(link.lost), 'On the way from the face, in this call');
   show('Lips against sound', link.skew_ms == null ? '–' : `± ${milliseconds(link.skew_ms)}`, '95th percentile in this call');
 }

@@ -5,7 +5,7 @@ const GATHER_MS = 1000;
  * How far the picture is held back at least. The sound takes about as long through the browser's own buffer; without
  * this the lips begin 80 ms early, and the browser needs ten seconds to bring both together.
  */
-const FACE_TARGET_MS = 0;
+const FACE_TARGET_MS = 60;
 const ANSWER_MS = 8000;
 const SILENT_MS = 3000;
 const AGAIN_MS = [500, 1000, 2000, 4000];
@@ -121,6 +121,8 @@ export class Media extends EventTarget {
     const [track] = stream.getAudioTracks();
     track.addEventListener('ended', () => this.microphone === stream && this.#tell('unplugged'));
     await this.#sender?.replaceTrack(track);
+    // A page that may not listen hides its addresses; where that kept the connection from being made, this will do it.
+    if (this.#failures && !this.connected) await this.connect();
   }
 
   /** Let the microphone go. */

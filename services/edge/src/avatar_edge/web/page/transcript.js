@@ -10,6 +10,10 @@ const list = byId('transcript');
 const lines = { person: byId('caption-person'), clone: byId('caption-clone') };
 const fading = { person: 0, clone: 0 };
 const live = { person: null, clone: null };
+let following = true;
+
+list.addEventListener('scroll', () => (following = atEnd()));
+new ResizeObserver(() => settle(following)).observe(list);
 
 /** What `who` is saying just now; empty: nothing more. The line stays a little, the transcript's row until the turn comes. */
 export function caption(who, text) {

@@ -25,11 +25,6 @@ export class Visit extends EventTarget {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** There is a socket, or one will be tried. */
-  get wanted() {
-    return this.#wanted;
-  }
-
   open() {
     if (this.#wanted) return;
     this.#wanted = true;
