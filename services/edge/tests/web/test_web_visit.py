@@ -102,15 +102,12 @@ async def test_the_units_of_the_face_reach_the_browser_bit_by_bit(site, stack):
         await v.connect()
         await v.send(Type(text="hello"))
         await v.wait_for(Turn)
-        sent = {nals(frame.data): frame for frame in face.heard(VideoFrame)}
-        got = [nals(data) for _, data in v.units]
-        first = next(index for index, unit in enumerate(got) if unit in sent)
-        assert first <= 20
-        assert sent[got[first]].keyframe
-        passed = [sent[unit] for unit in got[first:]]
+        passed = in_order(v.units, face.heard(VideoFrame))
+        assert len(v.units) - len(passed) <= 20  # until the face's next keyframe
+        assert passed[0].keyframe
         assert [frame.seq for frame in passed] == list(range(passed[0].seq, passed[-1].seq + 1))
         assert any(frame.reply for frame in passed)
-        assert len(decoded(v.units)) == len(got)
+        assert len(decoded(v.units)) == len(v.units)
         stamps = [stamp for stamp, _ in v.units]
         assert all(0 < (b - a) % 2**32 < 90_000 for a, b in itertools.pairwise(stamps))
         await face.session.close()
@@ -168,11 +165,23 @@ async def test_what_a_browser_gets_can_be_decoded_through_an_interruption(site, 
         await ears.publish(TurnCancel(turn=1, reason="barge_in"))
         await v.wait_for(Turn)
         await asyncio.sleep(0.6)
-        frames = {nals(frame.data): frame for frame in face.heard(VideoFrame)}
-        passed = [frames[nals(data)] for _, data in v.units if nals(data) in frames]
+        passed = in_order(v.units, face.heard(VideoFrame))
+        assert len(passed) >= 20
         assert all(b.seq == a.seq + 1 or b.keyframe for a, b in itertools.pairwise(passed))
         assert len(decoded(v.units)) == len(v.units)
         await face.session.close()
+
+
+def in_order(units, frames):
+    """The frames among the units; pictures that do not change can have the same bytes, so each is looked for once."""
+    passed, left = [], iter(frames)
+    for _, data in units:
+        left, ahead = itertools.tee(left)
+        found = next((frame for frame in ahead if nals(frame.data) == nals(data)), None)
+        if found is not None:
+            passed.append(found)
+            left = ahead
+    return passed
 
 
 async def test_when_the_face_stalls_the_picture_moves_on_and_its_own_units_follow_from_a_keyframe(site, stack):

@@ -2,10 +2,14 @@
 
 const GATHER_MS = 1000;
 /**
- * How far the picture is held back at least. The sound takes about as long through the browser's own buffer; without
- * this the lips begin 80 ms early, and the browser needs ten seconds to bring both together.
+ * The picture is held back as long as the sound takes through the browser's own buffer, and a little more for its way
+ * to the loudspeaker. Left alone the lips begin 80 ms early, and after every hiccup the browser needs ten seconds to
+ * bring both together.
  */
-const FACE_TARGET_MS = 60;
+const FOLLOW_MS = 500;
+const SOUND_MS = 40;
+const LOUDSPEAKER_MS = 20;
+const MOST_MS = 400;
 const ANSWER_MS = 8000;
 const SILENT_MS = 3000;
 const AGAIN_MS = [500, 1000, 2000, 4000];
@@ -49,6 +53,7 @@ export class Media extends EventTarget {
   #offer = null;
   #answered = null;
   #again = 0;
+  #following = 0;
   #failures = 0;
 
   /** `offer(sdp)` sends an offer to the edge and returns whether it went. */
@@ -76,10 +81,11 @@ export class Media extends EventTarget {
     const face = connection.addTransceiver('video', { direction: 'recvonly' });
     face.setCodecPreferences?.(codecs);
     this.#sender = voice.sender;
-    for (const [{ receiver }, target] of [[voice, 0], [face, FACE_TARGET_MS]]) {
+    for (const [{ receiver }, target] of [[voice, 0], [face, SOUND_MS + LOUDSPEAKER_MS]]) {
       if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = target;
       this.stream.addTrack(receiver.track);
     }
+    this.#follow(voice.receiver, face.receiver);
     connection.addEventListener('connectionstatechange', () => this.#changed(connection));
     try {
       await voice.sender.replaceTrack(this.microphone?.getAudioTracks()[0] ?? null);
@@ -101,6 +107,7 @@ export class Media extends EventTarget {
 
   disconnect() {
     clearTimeout(this.#again);
+    clearInterval(this.#following);
     this.#answered = null;
     const connection = this.#connection;
     this.#connection = null;
@@ -149,6 +156,21 @@ export class Media extends EventTarget {
     }
     if (found.picture) found.codec = reports.get(found.picture.codecId)?.mimeType;
     return found;
+  }
+
+  /** Hold the picture back as long as the sound is. */
+  #follow(voice, face) {
+    if (!('jitterBufferTarget' in face)) return;
+    let delay = 0;
+    let emitted = 0;
+    this.#following = setInterval(async () => {
+      for (const report of (await voice.getStats()).values()) {
+        if (report.type !== 'inbound-rtp' || !(report.jitterBufferEmittedCount > emitted)) continue;
+        const heldMs = (1000 * (report.jitterBufferDelay - delay)) / (report.jitterBufferEmittedCount - emitted);
+        ({ jitterBufferDelay: delay, jitterBufferEmittedCount: emitted } = report);
+        face.jitterBufferTarget = Math.min(MOST_MS, Math.max(SOUND_MS, heldMs) + LOUDSPEAKER_MS);
+      }
+    }, FOLLOW_MS);
   }
 
   #ask(sdp) {
