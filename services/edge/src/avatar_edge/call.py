@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from avatar_contracts import (
     ErrorRaised,
@@ -16,7 +16,6 @@ from avatar_contracts import (
     SessionClosed,
     TtsChunk,
     VideoFrame,
-    WorkerLease,
     ids,
 )
 from avatar_edge.aec import MicCleaner, echo_expected
@@ -28,19 +27,18 @@ from avatar_edge.devices.monitor import Monitored
 from avatar_edge.dialogue import Dialogue
 from avatar_edge.errors import AudioProcessingMissing, CallNotReady
 from avatar_edge.jitter import NetworkJitter
-from avatar_edge.link import Link, LinkStats
+from avatar_edge.link import Link
 from avatar_edge.listening import MicPublisher
 from avatar_edge.pairing import Pairing
 from avatar_edge.player import Player
-from avatar_edge.playhead import Playhead
 from avatar_edge.playout import Playout
 from avatar_edge.rate import RateControl, ceiling_bps
 from avatar_edge.real import OwnCamera, RealMe
 from avatar_edge.recorder import Recorder
-from avatar_edge.report import TurnReport
-from avatar_edge.screen import Screen, VideoStats
+from avatar_edge.screen import Screen
 from avatar_edge.seat import Seat
 from avatar_edge.settings import EdgeSettings
+from avatar_edge.sight import Sight
 from avatar_edge.takeover import Takeover
 from avatar_edge.video import PictureSession, VideoReceiver
 from avatar_edge.wishes import Wishes
@@ -49,13 +47,12 @@ from avatar_runtime import log
 from avatar_runtime.bus import Bus
 from avatar_runtime.session import Session
 
-State = Literal["offline", "waiting", "listening", "hearing", "thinking", "speaking", "real"]
 _HOUSEKEEPING_S = 0.1
 
 logger = log.get(__name__)
 
 
-class Call(Wishes):
+class Call(Wishes, Sight):
     """Owns the session: claims the workers, feeds the microphone, plays voice and face, and knows what was heard.
 
     Use it as an async context manager. It opens the devices and closes them; the buses stay the caller's.
@@ -86,8 +83,7 @@ class Call(Wishes):
         the devices.
         """
         self.session_id = ids.new_session_id()
-        self._bus = bus
-        self._video_bus = video_bus
+        self._buses = (bus,) if video_bus is None else (bus, video_bus)
         self._settings = settings
         self._clock = clock
         self._choices = Choices(settings.session_config())
@@ -218,94 +214,6 @@ class Call(Wishes):
     def need_keyframe(self) -> None:
         """Whoever takes `units` cannot go on without a keyframe; called on the event loop."""
         self._video.need_keyframe()
-
-    # --- what can be seen --------------------------------------------------------------------------------------
-
-    async def turn_done(self, number: int, timeout_s: float = 30.0) -> TurnReport:
-        """The `number`-th turn to finish, from 1; raises TimeoutError when it has not finished in time."""
-        return await self._dialogue.reports.report(number, timeout_s)
-
-    def finished(self) -> AsyncIterator[TurnReport]:
-        """Every turn as it finishes, until the call ends."""
-        return self._dialogue.reports.stream()
-
-    @property
-    def turns(self) -> list[TurnReport]:
-        """Finished turns, oldest first."""
-        return list(self._dialogue.ledger.reports)
-
-    @property
-    def captions(self) -> str:
-        """What the person is saying just now, empty when they are not."""
-        return self._dialogue.captions
-
-    @property
-    def saying(self) -> str:
-        """The sentence of its answer the clone is saying just now, empty when it is silent."""
-        return self._dialogue.saying
-
-    @property
-    def errors(self) -> list[ErrorRaised]:
-        """What went wrong in this call, anywhere, oldest first."""
-        return list(self._errors)
-
-    @property
-    def workers(self) -> dict[Kind, WorkerLease]:
-        """The workers held now."""
-        return dict(self._workers.leases)
-
-    @property
-    def missing(self) -> list[Kind]:
-        """Kinds that have no worker now."""
-        return self._workers.missing
-
-    @property
-    def connected(self) -> bool:
-        """The bus is there: with ears beside the edge, that of the picture, which goes to the other services itself."""
-        return self._bus.connected and (self._video_bus is None or self._video_bus.connected)
-
-    @property
-    def state(self) -> State:
-        """What the call is doing, in one word."""
-        if self._real.on:
-            return "real"
-        if not self.connected:
-            return "offline"
-        if self._playout.busy and not (self._playout.held and self._dialogue.hearing):
-            return "speaking"
-        if self._workers.missing:
-            return "waiting"
-        if self._dialogue.hearing:
-            return "hearing"
-        return "thinking" if self._dialogue.ledger.thinking else "listening"
-
-    def video_stats(self) -> VideoStats:
-        """The picture so far."""
-        pairing = self._pairing
-        seconds = max(1e-3, self._clock() - self._began_at)
-        return VideoStats(
-            width=self._video.width,
-            height=self._video.height,
-            fps=round(self._screen.pushed / seconds, 2),
-            frames=pairing.shown,
-            dropped=pairing.dropped + self._video.lost,
-            held=pairing.held,
-            looped=pairing.looped,
-            longest_gap_ms=round(pairing.longest_gap_s * 1000.0, 1),
-        )
-
-    def link(self) -> LinkStats:
-        """The link to the voice and the face."""
-        lost = self._video.lost
-        return self._link.stats(connected=self.connected, lost=lost, skew=self._pairing.skew_ms())
-
-    def playhead(self, at: float) -> Playhead | None:
-        """What sounds at edge clock `at`, not more than two seconds ago; None when nothing does."""
-        return self._playout.playhead(at)
-
-    def av_skew_ms(self) -> dict[str, float]:
-        """See `Pairing.skew_ms`."""
-        return self._pairing.skew_ms()
 
     # --- start and end -----------------------------------------------------------------------------------------
 
