@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -43,8 +43,9 @@ E = TypeVar("E", bound=Event)
 Handler = Callable[[E], Awaitable[None]]
 
 SCHEMA_MAJOR = "1"
-COMMAND_TIMEOUT_S = 0.25
-COMMAND_TRIES = 3
+COMMAND_TIMEOUTS_S = (0.25, 0.5, 1.0)
+"""Of the tries of a command, one after the other: on a long or crowded link an answer takes its time."""
+_AGAIN_S = 0.25
 CLOSE_TRIES = 4
 CLOSE_TRY_S = 0.5
 
@@ -65,6 +66,21 @@ class _Inlet:
         self.lane: LaneQueue[tuple[Event, Message]] = LaneQueue(spec.lane)
         self.failing = False
         self.subscription: Subscription | None = None
+
+
+async def command(bus: Bus, tag: str, subject: str, data: bytes, headers: Mapping[str, str] | None) -> None:
+    """Send a command until it is acknowledged; raises `CommandFailed`."""
+    why = ""
+    for timeout_s in COMMAND_TIMEOUTS_S:
+        try:
+            await bus.request(subject, data, timeout_s=timeout_s, headers=headers)
+        except (NoResponders, RequestTimeout, BusDisconnected) as error:
+            why = str(error)
+            if not isinstance(error, RequestTimeout):
+                await asyncio.sleep(_AGAIN_S)
+        else:
+            return
+    raise CommandFailed(tag, why)
 
 
 class Session:
@@ -210,18 +226,7 @@ class Session:
 
         Every try carries the same seq, so a receiver that already has it acknowledges without acting twice.
         """
-        subject, data, headers = self._seal(event)
-        why = ""
-        for _ in range(COMMAND_TRIES):
-            try:
-                await self._bus.request(subject, data, timeout_s=COMMAND_TIMEOUT_S, headers=headers)
-            except (NoResponders, RequestTimeout, BusDisconnected) as error:
-                why = str(error)
-                if not isinstance(error, RequestTimeout):
-                    await asyncio.sleep(COMMAND_TIMEOUT_S)
-            else:
-                return
-        raise CommandFailed(spec_of(event).tag, why)
+        await command(self._bus, spec_of(event).tag, *self._seal(event))
 
     def _seal(self, event: Event) -> tuple[str, bytes, dict[str, str] | None]:
         spec = spec_of(event)

@@ -101,7 +101,7 @@ def shown(stack, settings):
 
 async def test_the_panel_shows_the_call_of_this_machine_to_every_page_and_steers_it(shown, stack, capsys):
     async with shown(free_port()) as (call, url):
-        assert capsys.readouterr().out == f"The panel of this call is at {url}\n"
+        assert f"The panel of this call is at {url}\n" in capsys.readouterr().out
         await call.ready(5)
         async with visitor(url) as a, visitor(url) as b:
             hello = await a.wait_for(Hello)
@@ -147,5 +147,5 @@ async def test_the_panel_takes_the_next_port_when_the_first_is_taken_and_none_is
             await call.ready(5)
     async with shown(0) as (call, url):
         assert url == ""
-        assert capsys.readouterr().out == ""
+        assert "panel" not in capsys.readouterr().out
         await call.ready(5)

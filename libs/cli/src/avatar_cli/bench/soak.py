@@ -26,12 +26,15 @@ _EVERY_S = 5.0
 _WARM_SHARE = 0.2
 """The beginning, in which caches fill, is left out of the slopes."""
 _APART_S = 1.5
+_WIDTH, _HEIGHT = 1280, 720
 _LIMITS = {
     "soak.rss_growth_mb_per_10min": Limit("value", 10.0),
     "soak.skew_drift_ms_per_10min": Limit("value", 5.0),
     "soak.clock_drift_ms_per_10min": Limit("value", 5.0),
     "soak.skew_p95_ms": Limit("value", 40.0),
     "soak.picture_gap_ms": Limit("value", 200.0),
+    "soak.rss_mb": Limit("value", 350.0),
+    "soak.cpu_percent": Limit("value", 60.0),
 }
 
 
@@ -59,7 +62,8 @@ async def _measure(url: str, minutes: float) -> list[Figure]:
     sounds = recordings.cut("two_cities.wav", recordings.TWO_CITIES[1:9])
     mic, out = FileMic(noise_dbfs=-60.0), _Out()
     samples, skews = list[_Sample](), list[tuple[float, float]]()
-    async with joined(url, mic, out, NullCamera()) as call:
+    async with joined(url, mic, out, NullCamera(), width=_WIDTH, height=_HEIGHT) as call:
+        used_s, began_at = _cpu_s(), time.perf_counter()
         watching = asyncio.create_task(_watch(call, mic, out, samples, skews))
         talking = asyncio.create_task(_talk(call, mic, sounds))
         await asyncio.wait({watching, talking}, timeout=minutes * 60.0, return_when=asyncio.FIRST_COMPLETED)
@@ -67,10 +71,12 @@ async def _measure(url: str, minutes: float) -> list[Figure]:
             if task.done():
                 task.result()
             task.cancel()
+        cpu = 100.0 * (_cpu_s() - used_s) / (time.perf_counter() - began_at)
         stats, link = call.video_stats(), call.link()
         figures = {
             "soak.rss_growth_mb_per_10min": _slope([(each.at, each.rss_mb) for each in samples]),
             "soak.rss_mb": samples[-1].rss_mb,
+            "soak.cpu_percent": cpu,
             "soak.skew_drift_ms_per_10min": abs(_slope(skews)),
             "soak.clock_drift_ms_per_10min": abs(_slope([(each.at, each.drift_ms) for each in samples])),
             "soak.skew_p95_ms": link.skew_ms or 0.0,
@@ -84,7 +90,7 @@ async def _measure(url: str, minutes: float) -> list[Figure]:
             statistics=value(number),
             command=_COMMAND.format(minutes),
             limits=(_LIMITS[name],) if name in _LIMITS else (),
-            note=f"over {minutes:g} minutes",
+            note=f"over {minutes:g} minutes at {_WIDTH}x{_HEIGHT}, of the process that holds the edge",
         )
         for name, number in figures.items()
     ]
@@ -111,6 +117,11 @@ async def _watch(call: Call, mic: FileMic, out: _Out, samples: list[_Sample], sk
         if len(samples) % 12 == 0:
             memory = f"{samples[-1].rss_mb:.0f} MB"
             say(f"  {at / 60:4.1f} min: {memory}, skew p95 {skew['p95']:.0f} ms, {len(call.turns)} turns")
+
+
+def _cpu_s() -> float:
+    times = psutil.Process().cpu_times()
+    return float(times.user + times.system)
 
 
 def _slope(points: Sequence[tuple[float, float]]) -> float:
