@@ -498,7 +498,7 @@ async def baseline():
 
 
 @pytest.mark.timeout(120)
-async def test_a_hundred_visits_leave_nothing_behind(site, stack, monkeypatch):
+async def test_two_hundred_visits_leave_nothing_behind(site, stack, monkeypatch):
     monkeypatch.setattr(visit, "VISITS_AT_ONCE", 1_000)
     async with site() as here:
 
@@ -514,7 +514,7 @@ async def test_a_hundred_visits_leave_nothing_behind(site, stack, monkeypatch):
             await visit_once(connect=True)
         await asyncio.sleep(0.2)
         before = await baseline()
-        for index in range(100):
+        for index in range(200):
             await visit_once(connect=index % 10 == 0)
         await asyncio.sleep(0.2)
         after = await baseline()

@@ -8,11 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-import msgspec
-
 from avatar_contracts import ErrorRaised, ReplyProposed
 from avatar_edge.call import Call
-from avatar_edge.web.protocol import Caption, Link, Problem, Proposal, State, ToPage, Turn
+from avatar_edge.web.protocol import Caption, Problem, Proposal, State, ToPage, Turn
 from avatar_edge.workers import WORDS
 
 LOOK_S = 0.05
@@ -81,7 +79,7 @@ class Feed:
             patience=config.patience,
             muted=call.muted,
             real=call.real_on,
-            link=msgspec.convert(call.link(), Link, from_attributes=True),
+            link=call.link(),
         )
 
 

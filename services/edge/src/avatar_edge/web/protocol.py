@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from avatar_contracts.session import Mode, Patience, Respond
+from avatar_edge.link import LinkStats
 from avatar_edge.report import TurnReport
 
 Line = Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
@@ -106,30 +107,6 @@ class Answer(_Message, frozen=True, kw_only=True):
     sdp: str
 
 
-class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of the link between the edge and the face and voice.
-
-    Attributes:
-        connected: The bus is there.
-        rtt_ms: Median round trip to the voice; None before it is known.
-        buffer_ms: Sound held against the jitter of the link.
-        fps: Pictures a second from the face, over the last seconds.
-        kbps: Bitrate of the picture, over the last seconds.
-        asked_kbps: Bitrate asked of the face.
-        lost: Pictures lost on the way in this call.
-        skew_ms: Picture against sound, 95th percentile of its size in this call; None before anything was said.
-    """
-
-    connected: bool
-    rtt_ms: float | None = None
-    buffer_ms: float = 0.0
-    fps: float = 0.0
-    kbps: float = 0.0
-    asked_kbps: float = 0.0
-    lost: int = 0
-    skew_ms: float | None = None
-
-
 class State(_Message, frozen=True, kw_only=True):
     """What the call is doing; sent at every change and once a second.
 
@@ -151,7 +128,7 @@ class State(_Message, frozen=True, kw_only=True):
     patience: Patience
     muted: bool
     real: bool
-    link: Link
+    link: LinkStats
 
 
 class Caption(_Message, frozen=True, kw_only=True):
