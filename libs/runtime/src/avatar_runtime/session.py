@@ -44,7 +44,7 @@ Handler = Callable[[E], Awaitable[None]]
 
 SCHEMA_MAJOR = "1"
 COMMAND_TIMEOUTS_S = (0.25, 0.3, 0.4)
-"""Of the tries of a command, one after the other: a crowded link takes its time, a person who waits a second at most."""
+"""Of the tries of a command: a crowded link takes its time, a person waits a second at most."""
 _AGAIN_S = 0.25
 CLOSE_TRIES = 4
 CLOSE_TRY_S = 0.5
