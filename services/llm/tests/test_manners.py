@@ -156,6 +156,11 @@ def test_a_talk_that_repeats_itself_on_both_sides_goes_in_circles(period):
     ]
     assert not circles(entries[: period + CIRCLE - 1], entries[0].said)
     assert circles(entries[: period + CIRCLE], entries[0].said)
+    assert not circles(entries[: period + CIRCLE], entries[0].said, period + CIRCLE)
+    turn = Turn(99, entries[0].said, "en")
+    circling = entries[: period + CIRCLE]
+    assert MANNERS.declines(turn, "always", circling, None) == "loop"
+    assert Manners(prompt.load(), circle=0).declines(turn, "always", circling, None) is None
 
 
 def test_ears_may_spell_the_repetition_differently():

@@ -39,7 +39,9 @@ _SENTENCES = re.compile(r"(?<=[.!?…])\s+")
 class Manners:
     """Decides whether to answer. Pure: the caller says what time it is."""
 
-    def __init__(self, persona: Persona) -> None:
+    def __init__(self, persona: Persona, circle: int = CIRCLE) -> None:
+        """`circle`: see `LlmSettings`."""
+        self._circle = circle
         data = tomllib.loads((resources.files("avatar_llm") / "data" / "manners.toml").read_text(encoding="utf-8"))
         questions, inverted = data["questions"], data["questions"]["inverted"]
         self._question_words = frozenset(f"{questions['en']} {questions['uk']}".split())
@@ -70,7 +72,7 @@ class Manners:
             follows = since_own_s is not None and since_own_s - turn.duration_s <= FOLLOW_UP_S
             if not (follows and self.asks(turn.text)):
                 return "not_addressed"
-        return "loop" if circles(entries, turn.text) else None
+        return "loop" if self._circle and circles(entries, turn.text, self._circle) else None
 
     def names(self, text: str) -> bool:
         """Whether `text` calls the persona by name, in any of its languages, inflected, or misheard by a letter."""
@@ -100,13 +102,13 @@ class Manners:
         return any(each == stem or _misheard(each, stem) for each in stems)
 
 
-def circles(entries: Sequence[Entry], text: str) -> bool:
-    """Whether `text` comes again in a talk that has only repeated itself, on both sides, for `CIRCLE` exchanges.
+def circles(entries: Sequence[Entry], text: str, exchanges: int = CIRCLE) -> bool:
+    """Whether `text` comes again in a talk that has only repeated itself, on both sides, for so many exchanges.
 
     Answers that were cut short do not count: whoever interrupts is alive.
     """
     spoken = [entry for entry in entries if entry.said and entry.heard and not entry.cut]
-    before = len(spoken) - CIRCLE
+    before = len(spoken) - exchanges
     if before < 1:
         return False
     said = [_bag(entry.said) for entry in spoken]

@@ -60,7 +60,7 @@ class Mind:
         self._system = persona.system_text(claim.config.user_name)
         self._thinker = engine.open(persona, claim.config.user_name)
         self._generation = Generation(session, engine.info.name, self._thinker, settings)
-        self._manners = Manners(persona)
+        self._manners = Manners(persona, settings.circle)
         self._speculation = Speculation(session, self._on_expired)
         self.history = History(claim.transcript, max_turns=settings.history_turns, max_chars=settings.history_chars)
         self._order = asyncio.Lock()  # one handler at a time: a reply is never ended and committed at once

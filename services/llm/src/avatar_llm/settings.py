@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from avatar_llm.manners import CIRCLE
 from avatar_runtime.settings import ServiceSettings
 
 _Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -21,6 +22,8 @@ class LlmSettings(ServiceSettings, kw_only=True, frozen=True):
         max_reply_chars: A reply is ended at this length.
         history_turns: Exchanges remembered; the oldest quarter goes when there are more.
         history_chars: Characters remembered, trimmed likewise.
+        circle: Exchanges in a row that must be repetitions, of both sides, before the talk counts as going in circles
+            and is answered only when something new is said; 0: never.
         first_token_ms: scripted: time to the first word.
         tokens_per_s: scripted: pace after that; a word counts as 1.3 tokens.
         scripted_reply: scripted: answer every turn with exactly this, for measurements. Empty: answer by topic.
@@ -35,6 +38,7 @@ class LlmSettings(ServiceSettings, kw_only=True, frozen=True):
     max_reply_chars: Annotated[int, msgspec.Meta(ge=80, le=100_000)] = 4_000
     history_turns: Annotated[int, msgspec.Meta(ge=4, le=1_000)] = 40
     history_chars: Annotated[int, msgspec.Meta(ge=400, le=1_000_000)] = 12_000
+    circle: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = CIRCLE
     first_token_ms: Annotated[float, msgspec.Meta(ge=0, le=60_000)] = 40.0
     tokens_per_s: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 110.0
     scripted_reply: str = ""
