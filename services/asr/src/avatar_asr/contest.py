@@ -17,8 +17,8 @@ _LIKE_A_BACKCHANNEL = 0.2
 _SURELY_A_BACKCHANNEL = 0.8
 
 _QUIET_SAMPLES = RATE_HZ * 24 // 100
-_ONE_WORD_SAMPLES = RATE_HZ * 7 // 10
-_SLIGHT_SAMPLES = RATE_HZ * 7 // 10
+_SHORT_SAMPLES = RATE_HZ * 7 // 10
+"""In less voice than this, one word or a few little ones may be what a recogniser made of a hum."""
 _JUDGE_FROM_SAMPLES = RATE_HZ * 2 // 10
 _JUDGE_EVERY_SAMPLES = RATE_HZ // 10
 _JUDGE_SAMPLES = RATE_HZ * 12 // 10
@@ -98,7 +98,7 @@ class Contest:
         # One such word alone may be misheard from a hum, or be the clone's own.
         if lexicon.interrupt(text) and (len(telling) > 1 or not (self.guard or self._surely_hummed)):
             return "interrupt"
-        if len(telling) > 1 and turn.voiced < _SLIGHT_SAMPLES and lexicon.slight(text):
+        if len(telling) > 1 and turn.voiced < _SHORT_SAMPLES and lexicon.slight(text):
             return None
         if len(telling) != 1:
             return "turn" if telling else "backchannel"
@@ -129,7 +129,7 @@ class Contest:
             return True
         if not self._unlike_a_backchannel:
             return False
-        if verdict == "word" and quiet >= _QUIET_SAMPLES and turn.voiced >= _ONE_WORD_SAMPLES:
+        if verdict == "word" and quiet >= _QUIET_SAMPLES and turn.voiced >= _SHORT_SAMPLES:
             return True
         return verdict in (None, "word") and turn.voiced >= yielding.confirm
 
